@@ -1,0 +1,5 @@
+//! Recipe → units → records.
+
+mod record;
+
+pub use record::{RECORD_VERSION, Record, Series, Sidecar};

@@ -1,0 +1,21 @@
+//! The fast parts of `resrel`: matrix products behind one interface, fused sigmoid and Bernoulli
+//! sampling, counter-based random numbers and packed bits.
+//!
+//! Everything that draws random numbers draws them from a [`Stream`], addressed by what they are for,
+//! so results are the same on any number of threads ([`Workers`]). The vector instructions are chosen
+//! at run time ([`instruction_set`]); all `unsafe` code of the project lives here.
+
+#![allow(unsafe_code)]
+#![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
+
+mod bits;
+mod philox;
+mod product;
+mod sampling;
+mod workers;
+
+pub use bits::BitRows;
+pub use philox::{Purpose, Stream, StreamRng, philox};
+pub use product::product;
+pub use sampling::{Draw, conditional, instruction_set, sigmoid, softplus};
+pub use workers::{Workers, WorkersError};

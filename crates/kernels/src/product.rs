@@ -1,0 +1,269 @@
+//! Matrix products behind one interface.
+//!
+//! `gemm` does the work. It is called on blocks whose borders depend on the shapes alone and on
+//! stretches of the inner dimension short enough that it never cuts them itself, so that every
+//! element is summed in one order whatever the number of threads or the size of the caches.
+
+use gemm::Parallelism;
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+use crate::Workers;
+
+/// Longest stretch of the inner dimension that `gemm` sums in one go on every machine (its own
+/// blocks are at least this long).
+const DEPTH: usize = 512;
+/// Products below this many multiplications are not worth waking a second thread for.
+const PARALLEL_FROM: usize = 1 << 21;
+/// Columns of a block: a multiple of a cache line and of the vector width.
+const BLOCK: usize = 128;
+
+/// `out ← keep · out + scale · left · right`.
+///
+/// Shapes: `left` rows × inner, `right` inner × columns, `out` rows × columns, any strides. With
+/// `keep` = 0 the old contents of `out` are not read, so they may be anything.
+///
+/// # Panics
+/// If the shapes do not fit together.
+pub fn product(
+    workers: &Workers,
+    keep: f32,
+    scale: f32,
+    left: ArrayView2<f32>,
+    right: ArrayView2<f32>,
+    mut out: ArrayViewMut2<f32>,
+) {
+    assert_shapes(left, right, &out);
+    // Cut along the longer side of the result, so that both operands are read as seldom as can be.
+    let by_columns = out.ncols() >= out.nrows();
+    if !by_columns {
+        out = out.reversed_axes();
+    }
+    let (left, right) = if by_columns {
+        (left, right)
+    } else {
+        (right.reversed_axes(), left.reversed_axes())
+    };
+    let blocks = blocks(left.nrows(), left.ncols(), right.ncols());
+    let target = Target::new(&mut out);
+    workers.for_each(blocks.len(), |block| {
+        let columns = blocks.range(block);
+        // SAFETY: the ranges of different blocks are disjoint and `for_each` visits each once, so no
+        // two threads hold the same columns; `out` is borrowed mutably until `for_each` returns.
+        let out = unsafe { target.columns(columns.clone()) };
+        let right = right.slice(ndarray::s![.., columns]);
+        block_product(keep, scale, left, right, out);
+    });
+}
+
+/// One block's product, on the calling thread.
+pub(crate) fn block_product(
+    keep: f32,
+    scale: f32,
+    left: ArrayView2<f32>,
+    right: ArrayView2<f32>,
+    mut out: ArrayViewMut2<f32>,
+) {
+    let (rows, inner, columns) = (left.nrows(), left.ncols(), right.ncols());
+    if inner == 0 {
+        out.mapv_inplace(|x| if keep == 0.0 { 0.0 } else { keep * x });
+        return;
+    }
+    let stretches = inner.div_ceil(DEPTH);
+    let length = inner.div_ceil(stretches);
+    for start in (0..inner).step_by(length) {
+        let end = (start + length).min(inner);
+        let left = left.slice(ndarray::s![.., start..end]);
+        let right = right.slice(ndarray::s![start..end, ..]);
+        let keep = if start == 0 { keep } else { 1.0 };
+        let (ls, rs, os) = (left.strides(), right.strides(), out.strides());
+        let (out_rs, out_cs) = (os[0], os[1]);
+        // SAFETY: pointers, extents and strides come from live ndarray views of exactly these shapes
+        // (checked by `assert_shapes`), `out` is borrowed mutably and so overlaps neither operand.
+        unsafe {
+            gemm::gemm(
+                rows,
+                columns,
+                end - start,
+                out.as_mut_ptr(),
+                out_cs,
+                out_rs,
+                keep != 0.0,
+                left.as_ptr(),
+                ls[1],
+                ls[0],
+                right.as_ptr(),
+                rs[1],
+                rs[0],
+                keep,
+                scale,
+                false,
+                false,
+                false,
+                Parallelism::None,
+            );
+        }
+    }
+}
+
+pub(crate) fn assert_shapes(
+    left: ArrayView2<f32>,
+    right: ArrayView2<f32>,
+    out: &ArrayViewMut2<f32>,
+) {
+    assert!(
+        left.ncols() == right.nrows() && out.dim() == (left.nrows(), right.ncols()),
+        "a {:?} times {:?} product does not fit into {:?}",
+        left.dim(),
+        right.dim(),
+        out.dim()
+    );
+}
+
+/// How the columns of a result are cut into tasks.
+pub(crate) struct Blocks {
+    columns: usize,
+    width: usize,
+}
+
+/// The cut for a product of these extents: decided by shape alone.
+pub(crate) fn blocks(rows: usize, inner: usize, columns: usize) -> Blocks {
+    if rows * inner * columns < PARALLEL_FROM {
+        return Blocks {
+            columns,
+            width: columns.max(1),
+        };
+    }
+    // An even number of equal blocks keeps two threads equally busy.
+    let count = columns.div_ceil(BLOCK).next_multiple_of(2);
+    let width = columns.div_ceil(count).next_multiple_of(16);
+    Blocks { columns, width }
+}
+
+impl Blocks {
+    pub(crate) fn len(&self) -> usize {
+        self.columns.div_ceil(self.width)
+    }
+
+    pub(crate) fn range(&self, block: usize) -> std::ops::Range<usize> {
+        block * self.width..((block + 1) * self.width).min(self.columns)
+    }
+}
+
+/// A matrix to be written by several threads, each its own columns.
+pub(crate) struct Target {
+    start: *mut f32,
+    shape: (usize, usize),
+    strides: (isize, isize),
+}
+
+// SAFETY: a `Target` is only a description; whoever turns it into views (`columns`) vouches that they
+// are disjoint.
+unsafe impl Send for Target {}
+// SAFETY: as above: shared use hands out disjoint columns only.
+unsafe impl Sync for Target {}
+
+impl Target {
+    pub(crate) fn new(out: &mut ArrayViewMut2<f32>) -> Self {
+        let strides = (out.strides()[0], out.strides()[1]);
+        Self {
+            start: out.as_mut_ptr(),
+            shape: out.dim(),
+            strides,
+        }
+    }
+
+    /// The columns in `range`, to be written.
+    ///
+    /// # Safety
+    /// The matrix given to [`Target::new`] must still be borrowed, and no other live view may hold
+    /// any of these columns.
+    pub(crate) unsafe fn columns<'a>(
+        &self,
+        range: std::ops::Range<usize>,
+    ) -> ArrayViewMut2<'a, f32> {
+        use ndarray::ShapeBuilder;
+        assert!(range.end <= self.shape.1, "columns outside the matrix");
+        let shape = (self.shape.0, range.len());
+        let strides = (self.strides.0 as usize, self.strides.1 as usize);
+        // SAFETY: `range` lies inside the matrix, so the offset stays inside its allocation; the
+        // strides are those of a live view, never negative here because callers make plain arrays;
+        // uniqueness is the caller's promise.
+        unsafe {
+            let start = self.start.offset(range.start as isize * self.strides.1);
+            ArrayViewMut2::from_shape_ptr(shape.strides(strides), start)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, ShapeBuilder};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Purpose, Stream};
+
+    fn random(rows: usize, columns: usize, index: u64) -> Array2<f32> {
+        let mut rng = Stream::new(1, Purpose::Weights, index).rng(0);
+        Array2::from_shape_simple_fn((rows, columns), || rng.normal() as f32)
+    }
+
+    fn plain(
+        keep: f32,
+        scale: f32,
+        left: &Array2<f32>,
+        right: &Array2<f32>,
+        out: &Array2<f32>,
+    ) -> Array2<f64> {
+        Array2::from_shape_fn(out.dim(), |(i, j)| {
+            let sum: f64 = (0..left.ncols())
+                .map(|k| f64::from(left[[i, k]]) * f64::from(right[[k, j]]))
+                .sum();
+            f64::from(keep) * f64::from(out[[i, j]]) + f64::from(scale) * sum
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn agrees_with_three_plain_loops(
+            rows in 0..70_usize, inner in 0..600_usize, columns in 0..90_usize,
+            keep in prop::sample::select(vec![0.0_f32, 1.0, 0.5]),
+            transposed: bool,
+        ) {
+            let (left, right) = (random(rows, inner, 1), random(inner, columns, 2));
+            let start = random(rows, columns, 3);
+            let mut out = start.clone();
+            // The same numbers in the other storage order must give the same product.
+            let mut stored = Array2::zeros((inner, columns).set_f(transposed));
+            stored.assign(&right);
+            product(&Workers::single(), keep, -1.5, left.view(), stored.view(), out.view_mut());
+            for (got, want) in out.iter().zip(&plain(keep, -1.5, &left, &right, &start)) {
+                prop_assert!((f64::from(*got) - want).abs() < 1e-5 * (inner as f64 + 1.0));
+            }
+        }
+    }
+
+    #[test]
+    fn any_number_of_threads_gives_the_same_bits() {
+        let (left, right) = (random(100, 784, 1), random(784, 500, 2));
+        let results: Vec<_> = [1, 2, 3, 5]
+            .map(|threads| {
+                let workers = Workers::new(threads).expect("threads");
+                let mut wide = Array2::from_elem((100, 500), f32::NAN);
+                product(
+                    &workers,
+                    0.0,
+                    1.0,
+                    left.view(),
+                    right.view(),
+                    wide.view_mut(),
+                );
+                let mut tall = right.clone();
+                product(&workers, 0.9, 0.1, left.t(), wide.view(), tall.view_mut());
+                (wide, tall)
+            })
+            .into();
+        assert!(results.iter().all(|result| *result == results[0]));
+    }
+}

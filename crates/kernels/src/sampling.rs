@@ -1,0 +1,299 @@
+//! Conditional probabilities of a layer and binary samples from them, in one pass over the product.
+
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2};
+use pulp::Arch;
+
+use crate::Workers;
+use crate::philox::{GROUP, Stream};
+use crate::product::{Target, assert_shapes, block_product, blocks};
+
+/// Where the random numbers of a sample come from, and where the sample goes.
+#[derive(Debug)]
+pub struct Draw<'a> {
+    /// The stream of random numbers.
+    pub stream: Stream,
+    /// Which draw of that stream: the number of the Gibbs step, for instance. Below 2⁶³.
+    pub number: u64,
+    /// The row of the stream that belongs to row 0 here, so that parts of a whole draw the numbers
+    /// that the whole would.
+    pub first_row: u32,
+    /// Receives 1 with the unit's probability, else 0.
+    pub samples: ArrayViewMut2<'a, f32>,
+}
+
+/// Probabilities that the units of a layer are 1 given the other layer, and a sample if asked for:
+///
+/// p = σ(bias + scale · input · weights), σ(x) = 1/(1 + e⁻ˣ), sample = 1 with probability p.
+///
+/// Shapes: `input` rows × inner, `weights` inner × units (any strides, so a transposed view serves
+/// the way back), `bias` units, `probabilities` and `draw.samples` rows × units, row by row.
+///
+/// # Panics
+/// If the shapes do not fit together or the outputs are not stored row by row.
+pub fn conditional(
+    workers: &Workers,
+    scale: f32,
+    input: ArrayView2<f32>,
+    weights: ArrayView2<f32>,
+    bias: ArrayView1<f32>,
+    mut probabilities: ArrayViewMut2<f32>,
+    mut draw: Option<Draw>,
+) {
+    assert_shapes(input, weights, &probabilities);
+    assert_eq!(bias.len(), probabilities.ncols(), "one bias per unit");
+    assert!(
+        probabilities.is_standard_layout(),
+        "probabilities are stored row by row"
+    );
+    if let Some(draw) = &draw {
+        assert_eq!(
+            draw.samples.dim(),
+            probabilities.dim(),
+            "one sample per probability"
+        );
+        assert!(
+            draw.samples.is_standard_layout(),
+            "samples are stored row by row"
+        );
+    }
+    let bias = bias.as_standard_layout();
+    let bias = bias.as_slice().expect("a standard layout is a slice");
+    let blocks = blocks(input.nrows(), input.ncols(), weights.ncols());
+    let target = Target::new(&mut probabilities);
+    let draw = draw
+        .as_mut()
+        .map(|d| (d.stream, d.number, d.first_row, Target::new(&mut d.samples)));
+    let arch = Arch::new();
+    workers.for_each(blocks.len(), |block| {
+        let columns = blocks.range(block);
+        // SAFETY: the ranges of different blocks are disjoint and `for_each` visits each once; both
+        // outputs stay mutably borrowed until it returns.
+        let mut out = unsafe { target.columns(columns.clone()) };
+        let right = weights.slice(ndarray::s![.., columns.clone()]);
+        block_product(0.0, scale, input, right, out.view_mut());
+        let bias = &bias[columns.clone()];
+        match &draw {
+            None => {
+                for mut row in out.outer_iter_mut() {
+                    let row = row.as_slice_mut().expect("a row of a standard layout");
+                    arch.dispatch(
+                        #[inline(always)]
+                        || sigmoid_row(row, bias),
+                    );
+                }
+            }
+            Some((stream, number, first_row, samples)) => {
+                // SAFETY: as above, for the samples.
+                let mut samples = unsafe { samples.columns(columns.clone()) };
+                let pairs = out
+                    .outer_iter_mut()
+                    .zip(samples.outer_iter_mut())
+                    .enumerate();
+                for (row, (mut out, mut samples)) in pairs {
+                    let out = out.as_slice_mut().expect("a row of a standard layout");
+                    let samples = samples.as_slice_mut().expect("a row of a standard layout");
+                    let place = (*number, first_row + row as u32, columns.start);
+                    arch.dispatch(
+                        #[inline(always)]
+                        || sample_row(*stream, place, out, bias, samples),
+                    );
+                }
+            }
+        }
+    });
+}
+
+/// σ(x) = 1/(1 + e⁻ˣ) in single precision: within 3·10⁻⁷ of the exact value, NaN for NaN.
+#[must_use]
+#[inline(always)]
+pub fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
+/// ln(1 + eˣ), without overflow.
+#[must_use]
+pub fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+/// The vector instructions in use on this machine. Results repeat bit by bit on machines that give
+/// the same name.
+#[must_use]
+pub fn instruction_set() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            return "x86_64-avx512";
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            return "x86_64-avx2";
+        }
+    }
+    std::env::consts::ARCH
+}
+
+/// Bias and sigmoid over one row.
+#[inline(always)]
+fn sigmoid_row(row: &mut [f32], bias: &[f32]) {
+    for (x, b) in row.iter_mut().zip(bias) {
+        *x = sigmoid(*x + *b);
+    }
+}
+
+/// Bias, sigmoid and sample over one row that starts at column `place.2` of row `place.1` of draw
+/// `place.0`.
+#[inline(always)]
+fn sample_row(
+    stream: Stream,
+    place: (u64, u32, usize),
+    row: &mut [f32],
+    bias: &[f32],
+    samples: &mut [f32],
+) {
+    let (draw, stream_row, first) = place;
+    let mut start = 0;
+    while start < row.len() {
+        let column = first + start;
+        let skip = column % GROUP;
+        let length = (GROUP - skip).min(row.len() - start);
+        let words = stream.group(draw, stream_row, (column / GROUP) as u32);
+        let range = start..start + length;
+        let units = row[range.clone()].iter_mut().zip(&bias[range.clone()]);
+        for ((x, b), (sample, word)) in units.zip(samples[range].iter_mut().zip(&words[skip..])) {
+            let probability = sigmoid(*x + *b);
+            *x = probability;
+            // 24 bits: as many as single precision resolves below 1.
+            *sample = f32::from(u8::from(
+                ((word >> 8) as f32) * 2.0_f32.powi(-24) < probability,
+            ));
+        }
+        start += length;
+    }
+}
+
+/// eˣ by Cody and Waite's reduction x = n ln 2 + r and a polynomial in r. No fused operations and no
+/// library calls, so every instruction set gives the same bits.
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    /// ln 2 in two parts; the first has few bits, so that n times it is exact.
+    const LN2_HIGH: f32 = 0.693_359_4;
+    const LN2_LOW: f32 = -2.121_944_4e-4;
+    /// 1.5·2²³: adding it rounds to the nearest whole number, left in the low bits.
+    const ROUND: f32 = 12_582_912.0;
+    // Beyond ±87 the result is 0 or saturates σ anyway. `if` rather than `clamp` keeps NaN.
+    let x = if x > 87.0 { 87.0 } else { x };
+    let x = if x < -87.0 { -87.0 } else { x };
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = x - n * LN2_HIGH - n * LN2_LOW;
+    // Taylor's series to r⁷/7!, |r| ≤ ln 2 / 2: the first term left out is below 3·10⁻⁸ of the sum.
+    let series = 1.0 / 720.0 + r * (1.0 / 5040.0);
+    let series = 1.0 / 120.0 + r * series;
+    let series = 1.0 / 24.0 + r * series;
+    let series = 1.0 / 6.0 + r * series;
+    let series = 0.5 + r * series;
+    let series = 1.0 + r * (1.0 + r * series);
+    let exponent = shifted
+        .to_bits()
+        .wrapping_sub(ROUND.to_bits())
+        .wrapping_add(127)
+        << 23;
+    series * f32::from_bits(exponent)
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Purpose;
+
+    #[test]
+    fn sigmoid_is_accurate_and_keeps_nan() {
+        for i in -200_000..200_000 {
+            let x = i as f32 * 5e-4;
+            let exact = 1.0 / (1.0 + (-f64::from(x)).exp());
+            assert!((f64::from(sigmoid(x)) - exact).abs() < 3e-7, "{x}");
+        }
+        assert!((sigmoid(f32::INFINITY) - 1.0).abs() < 1e-30);
+        assert!(sigmoid(f32::NEG_INFINITY) < 1e-30);
+        assert!(sigmoid(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn softplus_has_its_limits() {
+        assert!((softplus(0.0) - std::f64::consts::LN_2).abs() < 1e-15);
+        assert!((softplus(800.0) - 800.0).abs() < 1e-12);
+        assert!((softplus(-30.0) - (-30.0_f64).exp()).abs() < 1e-20);
+    }
+
+    proptest! {
+        #[test]
+        fn the_vector_path_is_the_plain_path(
+            length in 0..300_usize, first in 0..400_usize, row: u32, draw in 0..u64::MAX / 2, seed: u64,
+        ) {
+            let stream = Stream::new(seed, Purpose::Training, 0);
+            let mut rng = stream.rng(1);
+            let input: Vec<f32> = (0..length).map(|_| 3.0 * rng.normal() as f32).collect();
+            let bias: Vec<f32> = (0..length).map(|_| rng.normal() as f32).collect();
+            let (mut plain, mut plain_samples) = (input.clone(), vec![0.0; length]);
+            sample_row(stream, (draw, row, first), &mut plain, &bias, &mut plain_samples);
+            let (mut vector, mut vector_samples) = (input.clone(), vec![0.0; length]);
+            Arch::new().dispatch(#[inline(always)] || {
+                sample_row(stream, (draw, row, first), &mut vector, &bias, &mut vector_samples);
+            });
+            prop_assert_eq!(&plain, &vector);
+            prop_assert_eq!(&plain_samples, &vector_samples);
+            // And the definition, one unit at a time.
+            for column in 0..length {
+                let p = 1.0 / (1.0 + (-f64::from(input[column]) - f64::from(bias[column])).exp());
+                prop_assert!((f64::from(plain[column]) - p).abs() < 1e-6);
+                let word = stream.bits(draw, row, (first + column) as u32);
+                let uniform = (word >> 8) as f32 / 16_777_216.0;
+                prop_assert_eq!(plain_samples[column] > 0.5, uniform < plain[column]);
+            }
+        }
+    }
+
+    #[test]
+    fn samples_follow_their_probabilities_on_any_number_of_threads() {
+        let (rows, units) = (400, 333);
+        let stream = Stream::new(3, Purpose::Training, 0);
+        let mut rng = stream.rng(0);
+        let input = Array2::from_shape_simple_fn((rows, 784), || rng.normal() as f32);
+        let weights = Array2::from_shape_simple_fn((784, units), || 0.05 * rng.normal() as f32);
+        let bias = Array1::from_shape_simple_fn(units, || rng.normal() as f32);
+        let run = |threads| {
+            let workers = Workers::new(threads).expect("threads");
+            let mut means = Array2::from_elem((rows, units), f32::NAN);
+            let mut samples = means.clone();
+            let draw = Draw {
+                stream,
+                number: 9,
+                first_row: 0,
+                samples: samples.view_mut(),
+            };
+            let (x, w) = (input.view(), weights.view());
+            conditional(
+                &workers,
+                1.0,
+                x,
+                w,
+                bias.view(),
+                means.view_mut(),
+                Some(draw),
+            );
+            (means, samples)
+        };
+        let (means, samples) = run(1);
+        assert_eq!(run(2), run(1));
+        assert_eq!(run(3), run(1));
+        let variance: f32 = means.mapv(|p| p * (1.0 - p)).sum();
+        let difference = (samples.sum() - means.sum()) / variance.sqrt();
+        assert!(
+            difference.abs() < 4.0,
+            "{difference} standard deviations off"
+        );
+    }
+}
