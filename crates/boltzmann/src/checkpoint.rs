@@ -93,7 +93,12 @@ impl Dbn {
         let (header, tensors) = read(path, "dbn")?;
         let machines = tensors.machines(path, header.config.layers.len().saturating_sub(1))?;
         check_sizes(path, &header.config, &machines)?;
-        Ok(Self { machines, config: header.config, seed: header.seed, data: header.data })
+        Ok(Self {
+            machines,
+            config: header.config,
+            seed: header.seed,
+            data: header.data,
+        })
     }
 }
 
@@ -110,11 +115,14 @@ pub(crate) fn save(path: &Path, training: &DbnTrainer, trainer: &Trainer) -> Res
     }
     let chains = trainer.chains();
     let shape = vec![chains.nrows(), chains.ncols()];
-    tensors.0.insert("chains".into(), Stored {
-        dtype: Dtype::U8,
-        shape,
-        bytes: chains.into_iter().collect(),
-    });
+    tensors.0.insert(
+        "chains".into(),
+        Stored {
+            dtype: Dtype::U8,
+            shape,
+            bytes: chains.into_iter().collect(),
+        },
+    );
     let progress = Progress {
         update: trainer.update_number(),
         monitoring: monitoring.to_vec(),
@@ -122,9 +130,16 @@ pub(crate) fn save(path: &Path, training: &DbnTrainer, trainer: &Trainer) -> Res
     };
     if path.exists() {
         let previous = previous(path);
-        fs::rename(path, &previous).map_err(|source| Error::File { path: previous, source })?;
+        fs::rename(path, &previous).map_err(|source| Error::File {
+            path: previous,
+            source,
+        })?;
     }
-    write(path, &tensors, header("checkpoint", config, seed, "", Some(progress)))
+    write(
+        path,
+        &tensors,
+        header("checkpoint", config, seed, "", Some(progress)),
+    )
 }
 
 /// Reads a training, or the one before where that file is damaged (and what was wrong with it).
@@ -170,16 +185,22 @@ fn load_one(path: &Path) -> Result<Saved, Error> {
     machines.push(rbm);
     check_sizes(path, &header.config, &machines)?;
     let rbm = machines.pop().ok_or_else(problem)?;
-    let velocity = match header.config.training.momentum > 0.0 {
-        true => Some(tensors.read_machine(path, "velocity")?),
-        false => None,
-    };
-    let chains = tensors.0.get("chains").ok_or_else(|| damaged(path, "its chains are missing"))?;
+    let momentum = header.config.training.momentum > 0.0;
+    let velocity = momentum
+        .then(|| tensors.read_machine(path, "velocity"))
+        .transpose()?;
+    let chains = tensors
+        .0
+        .get("chains")
+        .ok_or_else(|| damaged(path, "its chains are missing"))?;
     let shape = (header.config.training.batch, rbm.hidden());
     let chains = Array2::from_shape_vec(shape, chains.bytes.clone())
         .map_err(|_| damaged(path, "its chains have another size than its layers"))?;
     if progress.monitoring.len() != done + 1 || progress.seconds.len() != done + 1 {
-        return Err(damaged(path, "its monitoring has another length than its layers"));
+        return Err(damaged(
+            path,
+            "its monitoring has another length than its layers",
+        ));
     }
     Ok(Saved {
         config: header.config,
@@ -187,26 +208,38 @@ fn load_one(path: &Path) -> Result<Saved, Error> {
         machines,
         monitoring: progress.monitoring,
         seconds: progress.seconds,
-        current: Some(Current { rbm, velocity, chains, update: progress.update }),
+        current: Some(Current {
+            rbm,
+            velocity,
+            chains,
+            update: progress.update,
+        }),
     })
 }
 
 fn check_sizes(path: &Path, config: &DbnConfig, machines: &[Rbm]) -> Result<(), Error> {
-    let sizes = config.layers.windows(2).zip(machines);
+    let mut sizes = config.layers.windows(2).zip(machines);
     let fits = |(sizes, machine): (&[usize], &Rbm)| {
         (machine.visible(), machine.hidden()) == (sizes[0], sizes[1])
             && machine.visible_bias.len() == sizes[0]
             && machine.hidden_bias.len() == sizes[1]
     };
-    if machines.len() < config.layers.len() && sizes.map(fits).all(|fits| fits) {
+    if machines.len() < config.layers.len() && sizes.all(fits) {
         return Ok(());
     }
-    Err(damaged(path, "its tensors have other sizes than its configuration"))
+    Err(damaged(
+        path,
+        "its tensors have other sizes than its configuration",
+    ))
 }
 
 fn damaged(path: &Path, what: &str) -> Error {
-    let problem = format!("{what}; the file is damaged or not from resrel: delete it or restore it");
-    Error::Format { path: path.into(), problem }
+    let problem =
+        format!("{what}; the file is damaged or not from resrel: delete it or restore it");
+    Error::Format {
+        path: path.into(),
+        problem,
+    }
 }
 
 fn previous(path: &Path) -> PathBuf {
@@ -249,30 +282,46 @@ struct Tensors(BTreeMap<String, Stored>);
 
 impl Tensors {
     fn machine(&mut self, name: &str, machine: &Rbm) {
-        self.real(format!("{name}.weights"), machine.weights.shape(), machine.weights.iter());
-        for (part, bias) in
-            [("visible_bias", &machine.visible_bias), ("hidden_bias", &machine.hidden_bias)]
-        {
+        self.real(
+            format!("{name}.weights"),
+            machine.weights.shape(),
+            machine.weights.iter(),
+        );
+        for (part, bias) in [
+            ("visible_bias", &machine.visible_bias),
+            ("hidden_bias", &machine.hidden_bias),
+        ] {
             self.real(format!("{name}.{part}"), bias.shape(), bias.iter());
         }
     }
 
     fn real<'a>(&mut self, name: String, shape: &[usize], values: impl Iterator<Item = &'a f32>) {
         let bytes = values.flat_map(|value| value.to_le_bytes()).collect();
-        self.0.insert(name, Stored { dtype: Dtype::F32, shape: shape.to_vec(), bytes });
+        self.0.insert(
+            name,
+            Stored {
+                dtype: Dtype::F32,
+                shape: shape.to_vec(),
+                bytes,
+            },
+        );
     }
 
     fn machines(&self, path: &Path, count: usize) -> Result<Vec<Rbm>, Error> {
-        (1..=count).map(|layer| self.read_machine(path, &format!("H{layer}"))).collect()
+        (1..=count)
+            .map(|layer| self.read_machine(path, &format!("H{layer}")))
+            .collect()
     }
 
     fn read_machine(&self, path: &Path, name: &str) -> Result<Rbm, Error> {
         let read = |part: &str, dimensions: usize| {
             let name = format!("{name}.{part}");
-            let stored = self.0.get(&name).filter(|stored| {
-                stored.dtype == Dtype::F32 && stored.shape.len() == dimensions
-            });
-            let stored = stored.ok_or_else(|| damaged(path, &format!("tensor {name} is missing")))?;
+            let stored = self
+                .0
+                .get(&name)
+                .filter(|stored| stored.dtype == Dtype::F32 && stored.shape.len() == dimensions);
+            let stored =
+                stored.ok_or_else(|| damaged(path, &format!("tensor {name} is missing")))?;
             let value = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
             let values: Vec<f32> = stored.bytes.chunks_exact(4).map(value).collect();
             if let Some(bad) = values.iter().find(|value| !value.is_finite()) {
@@ -282,11 +331,16 @@ impl Tensors {
         };
         let (shape, weights) = read("weights", 2)?;
         let view = ArrayView2::from_shape((shape[0], shape[1]), &weights);
-        let weights = view.map_err(|_| damaged(path, &format!("{name}.weights has a wrong size")))?;
+        let weights =
+            view.map_err(|_| damaged(path, &format!("{name}.weights has a wrong size")))?;
         let bias = |part| read(part, 1).map(|(_, values)| ArrayView1::from(&values).to_owned());
         let (visible_bias, hidden_bias): (Array1<f32>, Array1<f32>) =
             (bias("visible_bias")?, bias("hidden_bias")?);
-        Ok(Rbm { weights: weights.to_owned(), visible_bias, hidden_bias })
+        Ok(Rbm {
+            weights: weights.to_owned(),
+            visible_bias,
+            hidden_bias,
+        })
     }
 
     /// SHA-256 over the header without its sum, and every tensor's name, shape and bytes.
@@ -297,19 +351,28 @@ impl Tensors {
             hasher.update(format!("{name} {:?} {:?}", stored.dtype, stored.shape));
             hasher.update(&stored.bytes);
         }
-        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hasher
+            .finalize()
+            .iter()
+            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
     }
 }
 
 fn write(path: &Path, tensors: &Tensors, mut header: Header) -> Result<(), Error> {
-    let file_error = |source| Error::File { path: path.into(), source };
+    let file_error = |source| Error::File {
+        path: path.into(),
+        source,
+    };
     header.sha256 = tensors.sum(&header);
     let invalid = |problem: String| file_error(std::io::Error::other(problem));
     let json = serde_json::to_string(&header).map_err(|error| invalid(error.to_string()))?;
     let mut views = Vec::with_capacity(tensors.0.len());
     for (name, stored) in &tensors.0 {
         let view = TensorView::new(stored.dtype, stored.shape.clone(), &stored.bytes);
-        views.push((name.as_str(), view.map_err(|error| invalid(error.to_string()))?));
+        views.push((
+            name.as_str(),
+            view.map_err(|error| invalid(error.to_string()))?,
+        ));
     }
     let metadata = [(ENTRY.to_owned(), json)].into_iter().collect();
     let bytes = safetensors::serialize(views, Some(metadata))
@@ -330,27 +393,46 @@ fn write(path: &Path, tensors: &Tensors, mut header: Header) -> Result<(), Error
 }
 
 fn read(path: &Path, kind: &str) -> Result<(Header, Tensors), Error> {
-    let bytes = fs::read(path).map_err(|source| Error::File { path: path.into(), source })?;
+    let bytes = fs::read(path).map_err(|source| Error::File {
+        path: path.into(),
+        source,
+    })?;
     let (_, metadata) = SafeTensors::read_metadata(&bytes)
         .map_err(|error| damaged(path, &format!("it is not whole ({error})")))?;
-    let entry = metadata.metadata().as_ref().and_then(|entries| entries.get(ENTRY));
+    let entry = metadata
+        .metadata()
+        .as_ref()
+        .and_then(|entries| entries.get(ENTRY));
     let entry = entry.ok_or_else(|| damaged(path, "it has no resrel entry"))?;
     let mut header: Header = serde_json::from_str(entry)
         .map_err(|error| damaged(path, &format!("its description cannot be read ({error})")))?;
     if header.format_version != VERSION {
         let found = header.format_version;
         let problem = format!("has format version {found}, this resrel reads version {VERSION}");
-        return Err(Error::Format { path: path.into(), problem });
+        return Err(Error::Format {
+            path: path.into(),
+            problem,
+        });
     }
     if header.kind != kind {
         let problem = format!("is a {}, where a {kind} is wanted", header.kind);
-        return Err(Error::Format { path: path.into(), problem });
+        return Err(Error::Format {
+            path: path.into(),
+            problem,
+        });
     }
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|error| damaged(path, &format!("it is not whole ({error})")))?;
     let stored = file.tensors().into_iter().map(|(name, view)| {
         let bytes = view.data().to_vec();
-        (name, Stored { dtype: view.dtype(), shape: view.shape().to_vec(), bytes })
+        (
+            name,
+            Stored {
+                dtype: view.dtype(),
+                shape: view.shape().to_vec(),
+                bytes,
+            },
+        )
     });
     let tensors = Tensors(stored.collect());
     let claimed = std::mem::take(&mut header.sha256);

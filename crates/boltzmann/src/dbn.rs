@@ -28,7 +28,13 @@ impl Dbn {
     /// [`Error::Empty`] for data that do not fit.
     pub fn untrained(inputs: &Inputs, config: &DbnConfig, seed: u64) -> Result<Self, Error> {
         check(inputs, config)?;
-        let mut machines = vec![Rbm::initial(inputs, config.layers[1], &config.training, seed, 1)];
+        let mut machines = vec![Rbm::initial(
+            inputs,
+            config.layers[1],
+            &config.training,
+            seed,
+            1,
+        )];
         for (layer, sizes) in config.layers.windows(2).enumerate().skip(1) {
             // Only the first layer can look at data for its biases: the next have none yet.
             let nothing = Inputs::Bits(BitRows::zeros(0, sizes[0]));
@@ -38,7 +44,12 @@ impl Dbn {
             };
             machines.push(Rbm::initial(&nothing, sizes[1], training, seed, layer + 1));
         }
-        Ok(Self { machines, config: config.clone(), seed, data: String::new() })
+        Ok(Self {
+            machines,
+            config: config.clone(),
+            seed,
+            data: String::new(),
+        })
     }
 
     /// The states of every layer for each observation, H1 first: each layer binarised at P > 0.5 and
@@ -49,7 +60,10 @@ impl Dbn {
     pub fn states(&self, workers: &Workers, inputs: &Inputs) -> Result<Vec<BitRows>, Error> {
         let expected = self.machines.first().map_or(0, Rbm::visible);
         if inputs.features() != expected {
-            return Err(Error::Features { found: inputs.features(), expected });
+            return Err(Error::Features {
+                found: inputs.features(),
+                expected,
+            });
         }
         let mut layers: Vec<BitRows> = Vec::with_capacity(self.machines.len());
         for machine in &self.machines {
@@ -70,7 +84,10 @@ pub(crate) fn check(inputs: &Inputs, config: &DbnConfig) -> Result<(), Error> {
         return Err(Error::Empty);
     }
     if inputs.features() != config.layers[0] {
-        return Err(Error::Features { found: inputs.features(), expected: config.layers[0] });
+        return Err(Error::Features {
+            found: inputs.features(),
+            expected: config.layers[0],
+        });
     }
     Ok(())
 }

@@ -66,10 +66,16 @@ impl DbnTrainer {
         seed: u64,
     ) -> Result<Option<(Self, Option<Error>)>, Error> {
         config.validate()?;
-        let Some((saved, warning)) = checkpoint::load(path)? else { return Ok(None) };
+        let Some((saved, warning)) = checkpoint::load(path)? else {
+            return Ok(None);
+        };
         if saved.config != *config || saved.seed != seed {
-            let problem = "was written with another configuration or seed; delete it to start again";
-            return Err(Error::Format { path: path.into(), problem: problem.into() });
+            let problem =
+                "was written with another configuration or seed; delete it to start again";
+            return Err(Error::Format {
+                path: path.into(),
+                problem: problem.into(),
+            });
         }
         let trainer = Self {
             config: config.clone(),
@@ -107,7 +113,13 @@ impl DbnTrainer {
                     _ => below_validation.as_ref(),
                 };
                 if self.machines.len() < layer {
-                    let place = Place { workers, inputs, validation, checkpoint, layer };
+                    let place = Place {
+                        workers,
+                        inputs,
+                        validation,
+                        checkpoint,
+                        layer,
+                    };
                     if self.train_layer(&place, observer)?.is_break() {
                         return Ok(None);
                     }
@@ -145,7 +157,12 @@ impl DbnTrainer {
         place: &Place,
         observer: &mut Observer,
     ) -> Result<ControlFlow<()>, Error> {
-        let Place { workers, inputs, layer, .. } = *place;
+        let Place {
+            workers,
+            inputs,
+            layer,
+            ..
+        } = *place;
         let config = self.config.training.clone();
         let mut trainer = self.start_layer(place);
         let watched = Watched::new(inputs, place.validation, self.seed, layer);
@@ -163,9 +180,15 @@ impl DbnTrainer {
             if update.is_multiple_of(per_pass) || last {
                 self.seconds[layer - 1] += started.elapsed().as_secs_f64();
                 let epoch = update as f64 / per_pass as f64;
-                let monitor =
-                    watched.look(workers, trainer.rbm(), (epoch, update, trainer.learning_rate()));
-                let flow = observer(&Event::Epoch { layer, monitor: &monitor });
+                let monitor = watched.look(
+                    workers,
+                    trainer.rbm(),
+                    (epoch, update, trainer.learning_rate()),
+                );
+                let flow = observer(&Event::Epoch {
+                    layer,
+                    monitor: &monitor,
+                });
                 self.monitoring[layer - 1].push(monitor);
                 started = Instant::now();
                 if flow.is_break() && !last {
@@ -232,17 +255,23 @@ impl DbnTrainer {
         }
         let update = trainer.update_number();
         let epoch = update.div_ceil(per_pass);
-        let learning_rate = self.config.training.rate(update - 1, trainer.total_updates());
-        Err(Error::Diverged { layer, epoch, update, largest, learning_rate })
+        let learning_rate = self
+            .config
+            .training
+            .rate(update - 1, trainer.total_updates());
+        Err(Error::Diverged {
+            layer,
+            epoch,
+            update,
+            largest,
+            learning_rate,
+        })
     }
 
-    fn save(
-        &self,
-        trainer: &Trainer,
-        place: &Place,
-        observer: &mut Observer,
-    ) -> Result<(), Error> {
-        let Some(path) = place.checkpoint else { return Ok(()) };
+    fn save(&self, trainer: &Trainer, place: &Place, observer: &mut Observer) -> Result<(), Error> {
+        let Some(path) = place.checkpoint else {
+            return Ok(());
+        };
         checkpoint::save(path, self, trainer)?;
         // The answer changes nothing: who stops says so at the next progress event.
         let _ = observer(&Event::Saved { path });
@@ -258,7 +287,13 @@ impl DbnTrainer {
     }
 
     pub(crate) fn parts(&self) -> (&DbnConfig, u64, &[Rbm], &[Vec<Monitor>], &[f64]) {
-        (&self.config, self.seed, &self.machines, &self.monitoring, &self.seconds)
+        (
+            &self.config,
+            self.seed,
+            &self.machines,
+            &self.monitoring,
+            &self.seconds,
+        )
     }
 }
 
