@@ -1,5 +1,6 @@
 //! The data sets that have a name: what they are, where they are, and loading them.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use md5::Md5;
@@ -199,14 +200,24 @@ pub fn entry(name: &str) -> Result<&'static Entry, Error> {
 /// # Errors
 /// [`Error::NoFolder`] where none of the three is known.
 pub fn data_folder(data_dir: Option<&Path>) -> Result<PathBuf, Error> {
-    let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
-    data_dir
+    let user = directories::ProjectDirs::from("", "", "resrel");
+    choose_folder(
+        data_dir,
+        std::env::var_os(VARIABLE),
+        user.as_ref().map(directories::ProjectDirs::cache_dir),
+    )
+}
+
+fn choose_folder(
+    named: Option<&Path>,
+    variable: Option<OsString>,
+    cache: Option<&Path>,
+) -> Result<PathBuf, Error> {
+    let variable = variable.filter(|value| !value.is_empty());
+    named
         .map(Path::to_path_buf)
         .or(variable.map(PathBuf::from))
-        .or_else(|| {
-            let user = directories::ProjectDirs::from("", "", "resrel")?;
-            Some(user.cache_dir().to_path_buf())
-        })
+        .or(cache.map(Path::to_path_buf))
         .ok_or(Error::NoFolder)
 }
 
@@ -306,4 +317,57 @@ fn find(folder: &Path, name: &str) -> Option<PathBuf> {
         .map(|name| folder.join(name))
         .into_iter()
         .find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_word_on_the_folder_counts() {
+        let choose = |named: Option<&str>, variable: Option<&str>, cache: Option<&str>| {
+            let folder = choose_folder(
+                named.map(Path::new),
+                variable.map(OsString::from),
+                cache.map(Path::new),
+            );
+            folder.map(|folder| folder.display().to_string())
+        };
+        assert_eq!(choose(Some("a"), Some("b"), Some("c")).unwrap(), "a");
+        assert_eq!(choose(None, Some("b"), Some("c")).unwrap(), "b");
+        assert_eq!(choose(None, Some(""), Some("c")).unwrap(), "c");
+        assert_eq!(choose(None, None, Some("c")).unwrap(), "c");
+        assert!(matches!(choose(None, None, None), Err(Error::NoFolder)));
+    }
+
+    #[test]
+    fn a_data_set_is_there_when_all_its_files_are() {
+        let data = tempfile::tempdir().unwrap();
+        let mnist = entry("mnist").unwrap();
+        let folder = data.path().join("mnist");
+        std::fs::create_dir(&folder).unwrap();
+        for (index, file) in mnist.files.iter().enumerate() {
+            let missing = Location::Missing {
+                folder: folder.clone(),
+                file: file.name,
+            };
+            assert_eq!(mnist.locate(Some(data.path())).unwrap(), missing);
+            // Packed or not.
+            let name = if index % 2 == 0 {
+                file.name
+            } else {
+                file.name.trim_end_matches(".gz")
+            };
+            std::fs::write(folder.join(name), "").unwrap();
+        }
+        assert_eq!(
+            mnist.locate(Some(data.path())).unwrap(),
+            Location::Folder(folder)
+        );
+        let digits = entry("digits").unwrap();
+        assert_eq!(
+            digits.locate(Some(data.path())).unwrap(),
+            Location::Embedded
+        );
+    }
 }

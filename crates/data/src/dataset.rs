@@ -166,6 +166,11 @@ impl Dataset {
     }
 }
 
+/// The matrix of these values, row by row. The caller has made one for each place.
+pub(crate) fn matrix(rows: usize, columns: usize, values: Vec<f32>) -> Array2<f32> {
+    Array2::from_shape_vec((rows, columns), values).expect("one value per place")
+}
+
 #[cfg(test)]
 mod tests {
     use ndarray::array;

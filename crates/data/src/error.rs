@@ -154,7 +154,7 @@ pub enum Error {
         problem: String,
     },
     /// A file of a known data set whose contents are not the known ones.
-    #[error("{}: {algorithm} is {found}, not {expected}; the file is damaged or another one: remove it and run `resrel data fetch {name}`", path.display())]
+    #[error("{}: {algorithm} is {found}, not {expected}; the file is damaged or another one; replace it by `resrel data fetch {name}`", path.display())]
     Checksum {
         /// The file.
         path: PathBuf,

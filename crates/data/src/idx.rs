@@ -1,6 +1,6 @@
 //! IDX, the format of MNIST: a magic number, the sizes, then one byte per value.
 //!
-//! Source: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits", where
+//! Source: C. Cortes, C. J. C. Burges and others, "The MNIST database of handwritten digits", where
 //! the format is described. All numbers are big-endian; the magic number is 0, 0, the type of the
 //! values (8: unsigned bytes), the number of dimensions.
 
@@ -9,6 +9,7 @@ use std::path::Path;
 use ndarray::Array2;
 
 use crate::Error;
+use crate::dataset::matrix;
 use crate::files::{Source, hexadecimal};
 
 /// Type code of unsigned bytes, the only one in use.
@@ -97,8 +98,7 @@ impl Idx {
             .iter()
             .map(|byte| f32::from(*byte) / 255.0)
             .collect();
-        let values = Array2::from_shape_vec((count, height * width), grey);
-        (values.expect("sizes were checked"), (height, width))
+        (matrix(count, height * width, grey), (height, width))
     }
 
     /// Labels, one per byte.

@@ -5,8 +5,9 @@
 
 use std::path::Path;
 
-use ndarray::{Array2, s};
+use ndarray::s;
 
+use crate::dataset::matrix;
 use crate::files::Source;
 use crate::text::shortened;
 use crate::{Dataset, Error, Samples};
@@ -72,7 +73,7 @@ pub fn read_letters(path: &Path) -> Result<Dataset, Error> {
             held: format!("{} rows", labels.len()),
         });
     }
-    let values = Array2::from_shape_vec((rows, PIXELS), pixels).expect("rows were checked");
+    let values = matrix(rows, PIXELS, pixels);
     let part = |from: usize, to: usize| {
         let rows = values.slice(s![from..to, ..]).to_owned();
         Samples::new(path, rows, Some(labels[from..to].to_vec()))

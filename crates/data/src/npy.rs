@@ -12,6 +12,7 @@ use std::path::Path;
 use ndarray::Array2;
 
 use crate::Error;
+use crate::dataset::matrix;
 use header::Header;
 
 /// First bytes of an npy file.
@@ -135,11 +136,6 @@ impl Npy {
         }
         Ok(())
     }
-}
-
-/// A matrix of one value per place, row by row.
-fn matrix(rows: usize, columns: usize, values: Vec<f32>) -> Array2<f32> {
-    Array2::from_shape_vec((rows, columns), values).expect("one value per place")
 }
 
 /// `count` zeros, or an error where there is no memory for them.

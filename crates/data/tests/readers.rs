@@ -5,7 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use flate2::{Compression, write::GzEncoder};
-use ndarray::array;
+use ndarray::{Array2, array};
+use proptest::prelude::*;
 use resrel_data::{
     Error, export, load, read_counts, read_idx_images, read_idx_labels, read_labels, read_letters,
     read_npy, read_npy_labels,
@@ -511,4 +512,70 @@ fn what_is_exported_is_read_again() {
     fs::write(&blocked, "").unwrap();
     let text = message(&blocked, export(&data, &blocked));
     assert!(text.starts_with(": cannot be written"), "{text}");
+}
+
+/// Good files of every kind.
+fn good_files() -> [Vec<u8>; 6] {
+    let images = idx(&[2, 2, 3], &[7; 12]);
+    [
+        gzip(&images),
+        images,
+        npy("<f4", false, "2, 3", &[0, 0, 128, 63].repeat(6)),
+        npy(">f8", true, "3, 1", &1.0_f64.to_be_bytes().repeat(3)),
+        b"1\n22\n333\n".to_vec(),
+        format!("1\ta\t2\t1\t1\t0{}\n", "\t1".repeat(128)).into_bytes(),
+    ]
+}
+
+proptest! {
+    /// Whatever is in a file, a reader gives values or one line that names the file.
+    #[test]
+    fn no_damage_makes_a_reader_panic(
+        which in 0_usize..6,
+        damage in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..6),
+        keep in any::<proptest::sample::Index>(),
+        cut in any::<bool>(),
+    ) {
+        let mut bytes = good_files()[which].clone();
+        for (place, byte) in damage {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        if cut {
+            bytes.truncate(keep.index(bytes.len()));
+        }
+        let (_folder, path) = file("damaged", &bytes);
+        let errors = [
+            read_idx_images(&path).err(),
+            read_idx_labels(&path).err(),
+            read_npy(&path).err(),
+            read_npy_labels(&path).err(),
+            read_labels(&path).err(),
+            read_counts(&path).err(),
+            read_letters(&path).err(),
+        ];
+        for error in errors.into_iter().flatten() {
+            message::<()>(&path, Err(error));
+        }
+    }
+
+    /// What is written as npy in either order is read as it was.
+    #[test]
+    fn npy_is_read_as_it_was_written(
+        rows in 1_usize..9,
+        columns in 1_usize..9,
+        values in proptest::collection::vec(-1e30_f32..1e30, 64),
+        fortran in any::<bool>(),
+    ) {
+        let values = Array2::from_shape_fn((rows, columns), |(i, j)| values[8 * i + j]);
+        let stored = if fortran {
+            values.t().as_standard_layout().into_owned().reversed_axes()
+        } else {
+            values.clone()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npy");
+        ndarray_npy::write_npy(&path, &stored).unwrap();
+        prop_assert_eq!(read_npy(&path).unwrap(), values);
+    }
 }

@@ -10,7 +10,7 @@ const LETTERS: [usize; 26] = [
     3294, 1140, 1847, 919, 4200, 801, 2380, 663, 4172, 189, 817, 2556, 1416, 4494, 3619, 1283, 140,
     2570, 1090, 1672, 2258, 664, 179, 413, 1033, 991,
 ];
-/// Digit counts of MNIST's training images (LeCun, Cortes and Burges).
+/// Digit counts of MNIST's training images (Cortes, Burges and others).
 const DIGITS: [usize; 10] = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949];
 
 fn folder() -> Option<PathBuf> {
