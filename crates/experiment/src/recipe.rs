@@ -269,6 +269,13 @@ impl Recipe {
 }
 
 impl Unit {
+    /// The unit's share of a run's work, in arbitrary units: for progress.
+    #[must_use]
+    pub fn weight(&self) -> f64 {
+        // Everything takes a moment.
+        self.cost() as f64 + 1.0
+    }
+
     /// Rough multiplications, in millions: enough to put the longest units first.
     fn cost(&self) -> u64 {
         let observations = self.observations.unwrap_or(60_000) as u64;

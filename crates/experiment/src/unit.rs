@@ -8,7 +8,7 @@ use std::time::Instant;
 use resrel_boltzmann::{
     Dbn, DbnConfig, DbnTrainer, Event, Inputs, Monitor, TrainedDbn, remove_checkpoint,
 };
-use resrel_cluster::KMeans;
+use resrel_cluster::{ClusterError, KMeans, k_means};
 use resrel_data::{Dataset, Samples, shuffled};
 use resrel_kernels::{BitRows, Workers, instruction_set};
 use resrel_measure::{Measure, StateCounts, classification_error};
@@ -53,18 +53,16 @@ pub(crate) fn run_unit(
             (measured, Some(trained))
         }
         Task::KMeans(config) => {
-            let mut stopped = false;
             let result = work.timed("cluster", |_| {
-                KMeans::fit(&samples.values, config, workers, &mut |progress| {
+                k_means(samples.values.view(), config, workers, &mut |progress| {
                     let most = config.max_iterations as f64;
-                    let flow = observer(UnitEvent::Done(progress.iteration as f64 / most));
-                    stopped = flow.is_break();
-                    flow
+                    observer(UnitEvent::Done(progress.iteration as f64 / most))
                 })
-            })?;
-            if stopped {
-                return Ok(None);
-            }
+            });
+            let result = match result {
+                Err(ClusterError::Interrupted { .. }) => return Ok(None),
+                result => result?,
+            };
             let measured = work.timed("measure", |_| measure_clusters(&result, samples))?;
             (vec![measured], None)
         }
