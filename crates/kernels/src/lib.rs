@@ -6,6 +6,8 @@
 //! at run time ([`instruction_set`]); all `unsafe` code of the project lives here.
 
 #![allow(unsafe_code)]
+// Inlining is what lets a vector version be compiled for each instruction set.
+#![allow(clippy::inline_always)]
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
 mod bits;

@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{PowerLaw, Spectrum, lsq_beta};
+
+/// Smallest frequency that enters a fit unless asked otherwise: all states.
+const DEFAULT_K_MIN: u64 = 1;
+
 /// The measures of one representation: a layer, a clustering, a column.
 ///
 /// Serialized with the keys that scripts rely on; a number that does not exist is `None` (JSON
@@ -38,6 +43,42 @@ pub struct Measure {
     pub optimum: Option<f64>,
 }
 
+impl Measure {
+    /// Everything that the spectrum alone determines, and the classification error where labels
+    /// are known. What needs more (standard errors, bounds, p-values) stays `None`.
+    #[must_use]
+    pub fn new(
+        name: impl Into<String>,
+        spectrum: &Spectrum,
+        classification_error: Option<f64>,
+    ) -> Self {
+        let resolution_nats = spectrum.resolution();
+        let relevance_nats = spectrum.relevance();
+        Self {
+            name: name.into(),
+            m: spectrum.observations(),
+            states: spectrum.states(),
+            resolution: spectrum.fraction(resolution_nats),
+            relevance: spectrum.fraction(relevance_nats),
+            resolution_nats,
+            relevance_nats,
+            resolution_stderr: None,
+            relevance_stderr: None,
+            max_frequency: spectrum.max_frequency(),
+            classification_error: classification_error.filter(|error| error.is_finite()),
+            beta: Beta::new(spectrum, DEFAULT_K_MIN),
+            bound: None,
+            optimum: None,
+        }
+    }
+
+    /// H\[s\] + H\[k\] as a fraction of ln M.
+    #[must_use]
+    pub fn sum(&self) -> Option<f64> {
+        Some(self.resolution? + self.relevance?).filter(|sum| sum.is_finite())
+    }
+}
+
 /// The exponent β of m_k ∝ k^(−β−1); Zipf's law is β = 1.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Beta {
@@ -53,4 +94,94 @@ pub struct Beta {
     pub p_value: Option<f64>,
     /// Slope of a straight line through the logarithmically binned m_k.
     pub lsq: Option<f64>,
+}
+
+impl Beta {
+    /// Every estimate of the spectrum's exponent; the fit takes the states with k ≥ `k_min`.
+    #[must_use]
+    pub fn new(spectrum: &Spectrum, k_min: u64) -> Self {
+        let fit = PowerLaw::fit(spectrum, k_min);
+        Self {
+            mle: fit.map(|fit| fit.beta()),
+            mle_stderr: fit.map(|fit| fit.gamma_stderr),
+            k_min: fit.map(|fit| fit.k_min),
+            ks: fit.map(|fit| fit.ks),
+            p_value: None,
+            lsq: lsq_beta(spectrum),
+        }
+    }
+}
+
+/// The layer at which resolution and relevance trade at par.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Critical {
+    /// Name of the layer.
+    pub layer: String,
+    /// Its exponent by maximum likelihood.
+    pub beta: Option<f64>,
+    /// Standard error of `beta`.
+    pub beta_stderr: Option<f64>,
+}
+
+/// The layer with the largest H\[s\] + H\[k\], the first of several alike; `None` where no
+/// layer has both.
+#[must_use]
+pub fn critical(layers: &[Measure]) -> Option<Critical> {
+    let mut best: Option<(f64, &Measure)> = None;
+    for layer in layers {
+        if let Some(sum) = layer.sum()
+            && best.is_none_or(|(largest, _)| sum > largest)
+        {
+            best = Some((sum, layer));
+        }
+    }
+    best.map(|(_, layer)| Critical {
+        layer: layer.name.clone(),
+        beta: layer.beta.mle,
+        beta_stderr: layer.beta.mle_stderr,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measure(name: &str, counts: &[u64]) -> Measure {
+        let spectrum = Spectrum::from_counts(counts.iter().copied()).unwrap();
+        Measure::new(name, &spectrum, None)
+    }
+
+    #[test]
+    fn undefined_numbers_are_null() {
+        let one = serde_json::to_value(measure("H1", &[1])).unwrap();
+        for key in ["resolution", "relevance", "bound", "classification_error"] {
+            assert!(one[key].is_null(), "{key}");
+        }
+        assert_eq!(one["m"], 1);
+        for key in ["mle", "mle_stderr", "k_min", "ks", "p_value", "lsq"] {
+            assert!(one["beta"][key].is_null(), "{key}");
+        }
+    }
+
+    #[test]
+    fn critical_is_the_largest_sum() {
+        let layers = [
+            measure("H1", &[1; 10]),
+            measure("H2", &[4, 3, 2, 1]),
+            measure("H3", &[10]),
+            measure("H4", &[1]),
+        ];
+        let critical = critical(&layers).unwrap();
+        assert_eq!(critical.layer, "H2");
+        assert_eq!(critical.beta, layers[1].beta.mle);
+        assert!(critical.beta.is_some());
+        assert_eq!(super::critical(&layers[3..]), None);
+    }
+
+    #[test]
+    fn a_measure_survives_json() {
+        let measure = measure("H2", &[4, 3, 2, 1, 1, 9]);
+        let text = serde_json::to_string(&measure).unwrap();
+        assert_eq!(serde_json::from_str::<Measure>(&text).unwrap(), measure);
+    }
 }

@@ -1,0 +1,45 @@
+//! What can be wrong with counts that somebody hands over.
+
+/// What can be wrong with counts, spectra and labels.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Nothing was observed.
+    #[error("no observations: give at least one state or one frequency above 0")]
+    Empty,
+    /// A state that was never observed.
+    #[error("frequency 0 in entry {place}: leave out states that were never observed")]
+    ZeroFrequency {
+        /// Place in the input, from 0.
+        place: usize,
+    },
+    /// More observations than 64 bits can count.
+    #[error("more than {} observations: count the parts on their own", u64::MAX)]
+    TooManyObservations,
+    /// More distinct states than an index can name.
+    #[error("more than {} distinct states: count the parts on their own", u32::MAX)]
+    TooManyStates,
+    /// Two tables of states of different widths.
+    #[error("states of {theirs} words cannot be merged into states of {ours}: count both alike")]
+    Width {
+        /// Words of a state in the table merged into.
+        ours: usize,
+        /// Words of a state in the other one.
+        theirs: usize,
+    },
+    /// Words that do not divide into whole states.
+    #[error("{len} words are no whole number of states of {words} words: pad each state alike")]
+    Ragged {
+        /// Number of words given.
+        len: usize,
+        /// Words of a state.
+        words: usize,
+    },
+    /// Not one label for each observation.
+    #[error("{labels} labels for {observations} observations: give one label for each")]
+    Labels {
+        /// Number of labels given.
+        labels: usize,
+        /// Number of observations.
+        observations: usize,
+    },
+}
