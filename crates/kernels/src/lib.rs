@@ -11,12 +11,16 @@
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
 mod bits;
+mod fixed;
+mod nearest;
 mod philox;
 mod product;
 mod sampling;
 mod workers;
 
 pub use bits::BitRows;
+pub use fixed::add_fixed;
+pub use nearest::{PANEL, panel_scores, squared_distance};
 pub use philox::{Purpose, Stream, StreamRng, philox};
 pub use product::product;
 pub use sampling::{Draw, conditional, instruction_set, sigmoid, softplus};
