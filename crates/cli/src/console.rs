@@ -35,7 +35,12 @@ impl Console {
             }
         });
         let threads = common.threads.map_or(all, usize::from);
-        Self { json: common.json, threads, bars: MultiProgress::new(), stop }
+        Self {
+            json: common.json,
+            threads,
+            bars: MultiProgress::new(),
+            stop,
+        }
     }
 
     /// Number of threads to use.
@@ -60,7 +65,11 @@ impl Console {
 
     /// `Break` once Ctrl-C was pressed.
     pub fn flow(&self) -> ControlFlow<()> {
-        if self.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if self.stop.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 
     /// A line for the user, on standard error.
@@ -84,7 +93,9 @@ impl Console {
     pub fn print(&self, text: &str) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Other(error.into())),
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(Failure::Other(error.into()))
+            }
             _ => Ok(()),
         }
     }

@@ -18,7 +18,12 @@ use crate::failure::Failure;
 /// A layer maps every input to a state. How many inputs share a state gives the resolution H[s] and
 /// the relevance H[k]; good representations have the largest H[k] that their H[s] allows.
 #[derive(Debug, Parser)]
-#[command(name = "resrel", version, max_term_width = 100, subcommand_required = true)]
+#[command(
+    name = "resrel",
+    version,
+    max_term_width = 100,
+    subcommand_required = true
+)]
 struct Cli {
     #[command(flatten)]
     common: Common,

@@ -38,7 +38,8 @@ impl Bar {
 
     /// Moves to the share `done`, 0 … 1.
     pub fn done(&self, done: f64) {
-        self.0.set_position((done.clamp(0.0, 1.0) * PARTS as f64) as u64);
+        self.0
+            .set_position((done.clamp(0.0, 1.0) * PARTS as f64) as u64);
     }
 }
 

@@ -6,7 +6,9 @@ use resrel::measure::{Critical, Measure};
 
 /// One row a measure.
 pub fn measures(measures: &[Measure]) -> String {
-    let mut table = new(&["", "states", "H[s]", "H[k]", "sum", "max k", "β", "KS", "error"]);
+    let mut table = new(&[
+        "", "states", "H[s]", "H[k]", "sum", "max k", "β", "KS", "error",
+    ]);
     for measure in measures {
         let beta = &measure.beta;
         table.add_row([
@@ -27,11 +29,20 @@ pub fn measures(measures: &[Measure]) -> String {
 /// One row a layer of each series: means over realizations, ± standard errors where there are several.
 pub fn summary(summary: &Summary) -> String {
     let mut table = new(&["", "", "H[s]", "H[k]", "sum", "β", "KS", "error"]);
-    for series in [Series::Trained, Series::Untrained, Series::Shuffled, Series::KMeans] {
+    for series in [
+        Series::Trained,
+        Series::Untrained,
+        Series::Shuffled,
+        Series::KMeans,
+    ] {
         for (index, layer) in summary.layers(series).iter().enumerate() {
             let mean = |number: fn(&Measure) -> Option<f64>, digits| cell(layer, number, digits);
             table.add_row([
-                if index == 0 { series.name().to_owned() } else { String::new() },
+                if index == 0 {
+                    series.name().to_owned()
+                } else {
+                    String::new()
+                },
                 layer.name.to_owned(),
                 mean(|m| m.resolution, 4),
                 mean(|m| m.relevance, 4),
@@ -55,7 +66,12 @@ pub fn claims(judgements: &[Judgement]) -> String {
             Verdict::Undecided => "undecided",
             Verdict::NotJudged => "not judged",
         };
-        let Judgement { number, claim, evidence, .. } = judgement;
+        let Judgement {
+            number,
+            claim,
+            evidence,
+            ..
+        } = judgement;
         table.add_row([number, claim, verdict, evidence]);
     }
     for column in table.column_iter_mut() {
@@ -66,7 +82,9 @@ pub fn claims(judgements: &[Judgement]) -> String {
 
 /// The critical layer in words.
 pub fn verdict(critical: Option<&Critical>) -> String {
-    let Some(critical) = critical else { return "No layer has a resolution to compare.".into() };
+    let Some(critical) = critical else {
+        return "No layer has a resolution to compare.".into();
+    };
     let beta = critical.beta.map_or(String::new(), |_| {
         format!(", β = {}", with_error(critical.beta, critical.beta_stderr))
     });
@@ -88,15 +106,26 @@ fn new(header: &[&str]) -> Table {
 }
 
 fn finish(table: Table) -> String {
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    let lines: Vec<String> = table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
     lines.join("\n") + "\n"
 }
 
 fn cell(layer: &Layer, value: fn(&Measure) -> Option<f64>, digits: usize) -> String {
     match layer.mean(value) {
         None => "–".into(),
-        Some(Mean { value, stderr: None, .. }) => number(Some(value), digits),
-        Some(Mean { value, stderr: Some(stderr), .. }) => {
+        Some(Mean {
+            value,
+            stderr: None,
+            ..
+        }) => number(Some(value), digits),
+        Some(Mean {
+            value,
+            stderr: Some(stderr),
+            ..
+        }) => {
             format!("{value:.digits$} ± {stderr:.digits$}")
         }
     }

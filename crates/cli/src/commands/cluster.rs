@@ -69,15 +69,35 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
         let result = cluster(&samples.values, &config, &workers, console)?;
         let seconds = started.elapsed().as_secs_f64();
         let (measure, _) = measure_clusters(&result, &samples)?;
-        let KMeans { inertia, iterations, converged, .. } = result;
-        clusterings.push(Clustering { measure, inertia, iterations, converged, seconds });
+        let KMeans {
+            inertia,
+            iterations,
+            converged,
+            ..
+        } = result;
+        clusterings.push(Clustering {
+            measure,
+            inertia,
+            iterations,
+            converged,
+            seconds,
+        });
     }
     let measures: Vec<Measure> = clusterings.iter().map(|c| c.measure.clone()).collect();
     let mut text = table::measures(&measures);
     text += "\nH[s] and H[k] are fractions of ln M.\n";
     for clustering in &clusterings {
-        let Clustering { inertia, iterations, converged, .. } = clustering;
-        let how = if *converged { "converged after" } else { "stopped after" };
+        let Clustering {
+            inertia,
+            iterations,
+            converged,
+            ..
+        } = clustering;
+        let how = if *converged {
+            "converged after"
+        } else {
+            "stopped after"
+        };
         text += &format!(
             "k = {}: {how} {iterations} iterations, inertia {inertia:.1}\n",
             clustering.measure.name
@@ -100,7 +120,10 @@ fn cluster(
     });
     match result {
         Err(ClusterError::Interrupted { iteration }) => {
-            let how = format!("after iteration {iteration} of k = {}; nothing was kept", config.k);
+            let how = format!(
+                "after iteration {iteration} of k = {}; nothing was kept",
+                config.k
+            );
             Err(Failure::Stopped(how))
         }
         result => Ok(result?),
@@ -112,9 +135,15 @@ fn observations(arguments: &Arguments, workers: &Workers) -> Result<Samples, Fai
     let labels = arguments.labels.as_deref();
     let path = Path::new(&arguments.data);
     if entry(&arguments.data).is_ok() || !path.is_file() {
-        return Ok(arguments.folder.load(&arguments.data, labels, workers)?.train);
+        return Ok(arguments
+            .folder
+            .load(&arguments.data, labels, workers)?
+            .train);
     }
-    let samples = Samples { values: read_npy(path)?, labels: None };
+    let samples = Samples {
+        values: read_npy(path)?,
+        labels: None,
+    };
     match labels {
         None => Ok(samples),
         Some(path) => labelled(samples, path),

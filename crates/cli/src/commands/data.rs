@@ -60,7 +60,10 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
         Action::Export { name, out, folder } => {
             let data = folder.load(name, None, &console.workers()?)?;
             let files = export(&data, out)?;
-            let lines: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+            let lines: Vec<String> = files
+                .iter()
+                .map(|file| file.display().to_string())
+                .collect();
             console.show(&lines.join("\n"), &json!({ "files": files }))
         }
     }
@@ -91,10 +94,19 @@ fn download(name: &str, folder: &DataFolder, console: &Console) -> Result<(), Fa
     let result = fetch(name, folder.path(), |event| {
         match event {
             FetchEvent::Started { file, .. } => bar.restart(file),
-            FetchEvent::Received { bytes, total: Some(total), .. } => {
+            FetchEvent::Received {
+                bytes,
+                total: Some(total),
+                ..
+            } => {
                 bar.done(*bytes as f64 / *total as f64);
             }
-            FetchEvent::MirrorFailed { file, address, reason, .. } => {
+            FetchEvent::MirrorFailed {
+                file,
+                address,
+                reason,
+                ..
+            } => {
                 console.say(&format!("{file}: {address}: {reason}"));
             }
             _ => {}

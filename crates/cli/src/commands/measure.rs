@@ -34,8 +34,11 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     let name = arguments.files[0].display().to_string();
-    let (spectrum, error) =
-        if arguments.counts { (counted(arguments)?, None) } else { observed(arguments)? };
+    let (spectrum, error) = if arguments.counts {
+        (counted(arguments)?, None)
+    } else {
+        observed(arguments)?
+    };
     let measure = Measure::new(name, &spectrum, error);
     let mut text = table::measures(std::slice::from_ref(&measure));
     text += &format!(
@@ -62,8 +65,9 @@ fn observed(arguments: &Arguments) -> Result<(Spectrum, Option<f64>), Failure> {
         let values = read_npy(path)?;
         let units = values.ncols();
         if arguments.threshold.is_none()
-            && let Some(((row, column), value)) =
-                values.indexed_iter().find(|(_, value)| **value != 0.0 && **value != 1.0)
+            && let Some(((row, column), value)) = values
+                .indexed_iter()
+                .find(|(_, value)| **value != 0.0 && **value != 1.0)
         {
             let words = format!(
                 "{}: row {row}, column {column} is {value}, neither 0 nor 1; say which values \
@@ -86,7 +90,9 @@ fn observed(arguments: &Arguments) -> Result<(Spectrum, Option<f64>), Failure> {
         counts.observe_rows_into(packed.words(), &mut states)?;
     }
     let (_, counts) = counts.ok_or_else(|| Failure::mistake("no file to measure"))?;
-    let Some(path) = &arguments.labels else { return Ok((counts.spectrum()?, None)) };
+    let Some(path) = &arguments.labels else {
+        return Ok((counts.spectrum()?, None));
+    };
     let labels = read_labels(path)?;
     if labels.len() != states.len() {
         let words = format!(

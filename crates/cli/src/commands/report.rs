@@ -37,7 +37,10 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
             text += &format!("{}\n", out.display());
         }
         text += &report.text;
-        text += &format!("\nFigures and numbers are in {}.\n", out.join("figures").display());
+        text += &format!(
+            "\nFigures and numbers are in {}.\n",
+            out.join("figures").display()
+        );
         values.push(json!({
             "out": out,
             "units": plan.units.len(),
@@ -78,7 +81,9 @@ pub fn draw(plan: &Plan, records: &[(Record, Sidecar)], out: &Path) -> Result<Re
         files.push(path);
     }
     let claims = judge(&summary, &plan.recipe.rules);
-    let trained = records.iter().find(|(record, _)| record.unit.series == Series::Trained);
+    let trained = records
+        .iter()
+        .find(|(record, _)| record.unit.series == Series::Trained);
     let layers = trained.map_or_else(Vec::new, |(record, _)| record.layers.clone());
     let critical = critical(&layers);
     let mut text = table::summary(&summary);
@@ -90,5 +95,12 @@ pub fn draw(plan: &Plan, records: &[(Record, Sidecar)], out: &Path) -> Result<Re
     text += &format!(".\n{}\n\n", table::verdict(critical.as_ref()));
     text += &table::claims(&claims);
     let records = records.iter().map(|(record, _)| record.clone()).collect();
-    Ok(Report { text, layers, critical, records, claims, files })
+    Ok(Report {
+        text,
+        layers,
+        critical,
+        records,
+        claims,
+        files,
+    })
 }

@@ -7,9 +7,7 @@ use std::sync::Mutex;
 
 use resrel::boltzmann::Preset;
 use resrel::data::{Dataset, Location, entry};
-use resrel::experiment::{
-    Choice, Outcome, Plan, Recipe, RunEvent, Size, Summary, Task, Unit,
-};
+use resrel::experiment::{Choice, Outcome, Plan, Recipe, RunEvent, Size, Summary, Task, Unit};
 use serde_json::json;
 
 use crate::commands::DataFolder;
@@ -88,7 +86,9 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
         return status(out, console);
     }
     if arguments.engine == Engine::Slurm {
-        return Err(Failure::mistake("--engine slurm is not there yet; leave it out to run here"));
+        return Err(Failure::mistake(
+            "--engine slurm is not there yet; leave it out to run here",
+        ));
     }
     let recipe = Recipe::load(arguments.recipe.as_deref().unwrap_or_default())?;
     let (name, why) = match &arguments.data {
@@ -108,13 +108,18 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
         data: name.clone(),
         seed: arguments.seed,
     };
-    let out = arguments.out.clone().unwrap_or_else(|| default_out(&recipe, &choice));
+    let out = arguments
+        .out
+        .clone()
+        .unwrap_or_else(|| default_out(&recipe, &choice));
     let plan = recipe.plan(choice)?;
     if arguments.dry_run {
         return list(&plan, &out, console);
     }
     let workers = console.workers()?;
-    let mut data = arguments.folder.load(&name, arguments.labels.as_deref(), &workers)?;
+    let mut data = arguments
+        .folder
+        .load(&name, arguments.labels.as_deref(), &workers)?;
     // The name is part of what a folder's run is: that of a file is its path as given.
     data.name.clone_from(&name);
     console.say(&format!(
@@ -168,7 +173,10 @@ fn default_data(recipe: &Recipe, folder: &DataFolder) -> Result<(String, String)
 /// A folder whose name tells what is in it.
 fn default_out(recipe: &Recipe, choice: &Choice) -> PathBuf {
     let word = |value: serde_json::Result<serde_json::Value>| {
-        value.ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+        value
+            .ok()
+            .and_then(|value| value.as_str().map(str::to_owned))
+            .unwrap_or_default()
     };
     let mut name = word(serde_json::to_value(recipe.figure));
     name += &format!("-{}", word(serde_json::to_value(choice.size)));
@@ -203,7 +211,11 @@ fn run_plan(
         all.done(shares.values().sum());
     };
     let status = plan.status(out);
-    for unit in plan.units.iter().filter(|unit| status.done.contains(&unit.name)) {
+    for unit in plan
+        .units
+        .iter()
+        .filter(|unit| status.done.contains(&unit.name))
+    {
         advance(unit, 1.0);
     }
     let outcome = plan.run(data, out, console.threads(), &|event| {
@@ -213,7 +225,9 @@ fn run_plan(
                 console.say(&format!("going on: {done} of {units} units are done"));
             }
             RunEvent::Started { unit, slot } => {
-                let bar = slots.entry(*slot).or_insert_with(|| Bar::new(console, &unit.name));
+                let bar = slots
+                    .entry(*slot)
+                    .or_insert_with(|| Bar::new(console, &unit.name));
                 bar.restart(&unit.name);
             }
             RunEvent::Progress { unit, slot, done } => {
@@ -236,7 +250,10 @@ fn run_plan(
 
 fn show(plan: &Plan, report: &Report, out: &Path, console: &Console) -> Result<(), Failure> {
     let mut text = report.text.clone();
-    text += &format!("\nFigures and numbers are in {}.", out.join("figures").display());
+    text += &format!(
+        "\nFigures and numbers are in {}.",
+        out.join("figures").display()
+    );
     let value = json!({
         "recipe": plan.recipe.figure,
         "size": plan.choice.size,
@@ -253,7 +270,11 @@ fn show(plan: &Plan, report: &Report, out: &Path, console: &Console) -> Result<(
 }
 
 fn list(plan: &Plan, out: &Path, console: &Console) -> Result<(), Failure> {
-    let mut text = format!("{} units, records in {}:\n", plan.units.len(), out.display());
+    let mut text = format!(
+        "{} units, records in {}:\n",
+        plan.units.len(),
+        out.display()
+    );
     for unit in &plan.units {
         let what = match &unit.task {
             Task::Dbn(config) => {

@@ -76,19 +76,29 @@ struct Layers(Vec<usize>);
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     let config = configuration(arguments)?;
     config.validate()?;
-    if let Some(folder) = arguments.out.parent().filter(|folder| !folder.as_os_str().is_empty())
+    if let Some(folder) = arguments
+        .out
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
         && !folder.is_dir()
     {
-        let words = format!("{}: there is no such folder; make it first", folder.display());
+        let words = format!(
+            "{}: there is no such folder; make it first",
+            folder.display()
+        );
         return Err(Failure::mistake(words));
     }
     let workers = console.workers()?;
-    let data = arguments.folder.load(&arguments.data, arguments.labels.as_deref(), &workers)?;
+    let data = arguments
+        .folder
+        .load(&arguments.data, arguments.labels.as_deref(), &workers)?;
     let trained = train(arguments, &config, &data, &workers, console)?;
     let inputs = Inputs::Borrowed(&data.train.values);
     let states = trained.dbn.states(&workers, &inputs)?;
-    let layers: Vec<Measure> =
-        measure_layers(&states, &data.train)?.into_iter().map(|(measure, _)| measure).collect();
+    let layers: Vec<Measure> = measure_layers(&states, &data.train)?
+        .into_iter()
+        .map(|(measure, _)| measure)
+        .collect();
     let critical = critical(&layers);
     let mut text = table::measures(&layers);
     text += "\nH[s] and H[k] are fractions of ln M. ";
@@ -122,23 +132,40 @@ fn train(
         None => DbnTrainer::new(config, arguments.seed)?,
         Some((trainer, warning)) => {
             if let Some(warning) = warning {
-                console.say(&format!("{warning}; going on from the checkpoint before it"));
+                console.say(&format!(
+                    "{warning}; going on from the checkpoint before it"
+                ));
             }
             console.say(&format!("going on from {}", checkpoint.display()));
             trainer
         }
     };
     let inputs = Inputs::Borrowed(&data.train.values);
-    let validation = data.test.as_ref().map(|test| Inputs::Borrowed(&test.values));
+    let validation = data
+        .test
+        .as_ref()
+        .map(|test| Inputs::Borrowed(&test.values));
     let bar = Bar::new(console, "training");
     let observer = &mut |event: &Event| -> ControlFlow<()> {
-        if let Event::Progress { layer, layers, done, .. } = event {
+        if let Event::Progress {
+            layer,
+            layers,
+            done,
+            ..
+        } = event
+        {
             bar.name(&format!("training H{layer} of {layers}"));
             bar.done(*done);
         }
         console.flow()
     };
-    let trained = trainer.run(workers, &inputs, validation.as_ref(), Some(&checkpoint), observer)?;
+    let trained = trainer.run(
+        workers,
+        &inputs,
+        validation.as_ref(),
+        Some(&checkpoint),
+        observer,
+    )?;
     let Some(mut trained) = trained else {
         let how = format!("the same command goes on from {}", checkpoint.display());
         return Err(Failure::Stopped(how));
@@ -194,7 +221,9 @@ fn configuration(arguments: &Arguments) -> Result<DbnConfig, Failure> {
 
 fn parse_layers(text: &str) -> Result<Layers, String> {
     let sizes: Result<Vec<usize>, _> = text.split('-').map(str::parse).collect();
-    sizes.map(Layers).map_err(|_| "sizes are whole numbers with hyphens between: 784-500-250".into())
+    sizes
+        .map(Layers)
+        .map_err(|_| "sizes are whole numbers with hyphens between: 784-500-250".into())
 }
 
 /// A schedule by its name in configuration files.
