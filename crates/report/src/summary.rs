@@ -1,0 +1,201 @@
+//! Means and standard errors over the realizations of each series.
+
+use std::collections::BTreeMap;
+
+use resrel_experiment::{Record, Series, Sidecar};
+use resrel_measure::{Measure, Spectrum};
+
+use crate::Error;
+
+/// A mean over realizations.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Mean {
+    pub value: f64,
+    /// Standard error of the mean; `None` with a single value.
+    pub stderr: Option<f64>,
+    /// How many values went in.
+    pub count: usize,
+}
+
+impl Mean {
+    /// Mean x̄ = Σ x/n of the values that exist, with the standard error √(Σ(x − x̄)²/(n(n − 1))).
+    /// `None` without any.
+    pub(crate) fn of(values: impl IntoIterator<Item = Option<f64>>) -> Option<Self> {
+        let values: Vec<f64> = values
+            .into_iter()
+            .flatten()
+            .filter(|value| value.is_finite())
+            .collect();
+        if values.is_empty() {
+            return None;
+        }
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        Some(Self {
+            value: mean,
+            stderr: (values.len() > 1).then(|| (squares / (n * (n - 1.0))).sqrt()),
+            count: values.len(),
+        })
+    }
+}
+
+/// One layer (or clustering) of a series, over its realizations.
+#[derive(Debug)]
+pub(crate) struct Layer<'a> {
+    pub name: &'a str,
+    measures: Vec<&'a Measure>,
+    /// m_k added over the realizations; `None` where no realization has a spectrum.
+    pub spectrum: Option<Spectrum>,
+}
+
+impl Layer<'_> {
+    /// The mean of one of the measure's numbers.
+    pub(crate) fn mean(&self, number: impl Fn(&Measure) -> Option<f64>) -> Option<Mean> {
+        Mean::of(self.measures.iter().map(|measure| number(measure)))
+    }
+
+    /// Number of realizations.
+    pub(crate) fn realizations(&self) -> usize {
+        self.measures.len()
+    }
+}
+
+/// All layers of all series.
+#[derive(Debug)]
+pub(crate) struct Summary<'a> {
+    series: BTreeMap<Series, Vec<Layer<'a>>>,
+    realizations: BTreeMap<Series, usize>,
+    /// Names of the data sets, in order of first sight.
+    pub data: Vec<&'a str>,
+    /// Most frequent number of observations.
+    pub observations: u64,
+}
+
+impl<'a> Summary<'a> {
+    /// Groups the records by series and layer. Their order does not matter.
+    pub(crate) fn new(records: &'a [(Record, Sidecar)]) -> Result<Self, Error> {
+        let mut units: Vec<&(Record, Sidecar)> = records.iter().collect();
+        units.sort_by_key(|(record, _)| (record.series, record.realization, &record.unit));
+
+        let mut data: Vec<&str> = Vec::new();
+        let mut observations: BTreeMap<u64, usize> = BTreeMap::new();
+        let mut realizations: BTreeMap<Series, Vec<u32>> = BTreeMap::new();
+        let mut tables: BTreeMap<Series, Vec<Group<'a>>> = BTreeMap::new();
+        for (record, sidecar) in units {
+            if record.layers.len() != sidecar.spectra.len() {
+                return Err(Error::Sidecar {
+                    unit: record.unit.clone(),
+                    layers: record.layers.len(),
+                    spectra: sidecar.spectra.len(),
+                });
+            }
+            if !data.contains(&record.data.as_str()) {
+                data.push(&record.data);
+            }
+            let seen = realizations.entry(record.series).or_default();
+            if !seen.contains(&record.realization) {
+                seen.push(record.realization);
+            }
+            let table = tables.entry(record.series).or_default();
+            for (measure, pairs) in record.layers.iter().zip(&sidecar.spectra) {
+                *observations.entry(measure.m).or_default() += 1;
+                let place = table.iter().position(|group| group.name == measure.name);
+                let place = place.unwrap_or_else(|| {
+                    table.push(Group {
+                        name: &measure.name,
+                        unit: &record.unit,
+                        measures: Vec::new(),
+                        pairs: Vec::new(),
+                    });
+                    table.len() - 1
+                });
+                table[place].measures.push(measure);
+                table[place].pairs.extend(pairs);
+            }
+        }
+        let observations = observations.into_iter().max_by_key(|&(_, count)| count);
+        let mut series = BTreeMap::new();
+        for (name, mut table) in tables {
+            table.sort_by_key(|group| number_in(group.name));
+            let layers = table.into_iter().map(Group::layer);
+            series.insert(name, layers.collect::<Result<_, _>>()?);
+        }
+        Ok(Self {
+            series,
+            realizations: realizations
+                .into_iter()
+                .map(|(series, seen)| (series, seen.len()))
+                .collect(),
+            data,
+            observations: observations.ok_or(Error::NoRecords)?.0,
+        })
+    }
+
+    /// The layers of one series, from the first to the last; none where the series is missing.
+    pub(crate) fn layers(&self, series: Series) -> &[Layer<'a>] {
+        self.series.get(&series).map_or(&[], Vec::as_slice)
+    }
+
+    /// Number of realizations of one series.
+    pub(crate) fn realizations(&self, series: Series) -> usize {
+        self.realizations.get(&series).copied().unwrap_or(0)
+    }
+}
+
+/// What belongs to one layer.
+struct Group<'a> {
+    name: &'a str,
+    unit: &'a str,
+    measures: Vec<&'a Measure>,
+    pairs: Vec<(u64, u64)>,
+}
+
+impl<'a> Group<'a> {
+    fn layer(self) -> Result<Layer<'a>, Error> {
+        let spectrum = if self.pairs.is_empty() {
+            None
+        } else {
+            let spectrum = Spectrum::from_pairs(self.pairs);
+            Some(spectrum.map_err(|source| Error::Spectrum {
+                unit: self.unit.to_owned(),
+                layer: self.name.to_owned(),
+                source,
+            })?)
+        };
+        Ok(Layer {
+            name: self.name,
+            measures: self.measures,
+            spectrum,
+        })
+    }
+}
+
+/// The number in a layer's name: H10 comes after H9, 16 clusters after 4. Names without one keep
+/// their order, behind.
+pub(crate) fn number_in(name: &str) -> u64 {
+    let digits: String = name.chars().filter(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_skip_what_does_not_exist() {
+        let mean = Mean::of([Some(1.0), None, Some(3.0), Some(f64::NAN)]).unwrap();
+        assert_eq!(mean.count, 2);
+        assert!((mean.value - 2.0).abs() < 1e-15);
+        assert!((mean.stderr.unwrap() - 1.0).abs() < 1e-15);
+        assert_eq!(Mean::of([Some(2.5)]).unwrap().stderr, None);
+        assert_eq!(Mean::of([None]), None);
+    }
+
+    #[test]
+    fn layers_sort_by_number() {
+        let mut names = ["H10", "H9", "V", "H1"];
+        names.sort_by_key(|name| number_in(name));
+        assert_eq!(names, ["H1", "H9", "H10", "V"]);
+    }
+}
