@@ -11,7 +11,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::console::Console;
-use crate::failure::Failure;
 
 /// Which layer, at what size, has grouped your data best? Measured without labels.
 ///

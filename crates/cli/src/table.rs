@@ -93,7 +93,7 @@ pub fn verdict(critical: Option<&Critical>) -> String {
 
 fn new(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table.set_header(header.iter().copied());
     table.set_content_arrangement(ContentArrangement::Dynamic);
     if table.width().is_none() {

@@ -68,12 +68,20 @@ impl Axis {
         for (i, exponent) in (first..=last).enumerate() {
             for digit in 1..10 {
                 let value = f64::from(digit) * 10_f64.powi(exponent);
-                let marked = if fine { [1, 2, 5].contains(&digit) } else { digit == 1 };
+                let marked = if fine {
+                    [1, 2, 5].contains(&digit)
+                } else {
+                    digit == 1
+                };
                 if !inside(value) {
                     continue;
                 }
                 if marked && i.is_multiple_of(every) {
-                    let text = if fine { format!("{value}") } else { power(exponent) };
+                    let text = if fine {
+                        format!("{value}")
+                    } else {
+                        power(exponent)
+                    };
                     ticks.push((value, text));
                 } else if every == 1 || digit == 1 {
                     minor.push(value);
@@ -98,9 +106,7 @@ impl Axis {
             scale: Scale::Linear,
             low: -0.5,
             high: names.len().max(1) as f64 - 0.5,
-            ticks: numbered
-                .map(|(i, name)| (i as f64, name.clone()))
-                .collect(),
+            ticks: numbered.map(|(i, name)| (i as f64, name.clone())).collect(),
             minor: Vec::new(),
         }
     }
@@ -149,7 +155,16 @@ mod tests {
         );
         assert_eq!(
             texts(&Axis::log("", 1e-3, 2e4)),
-            ["10^{−3}", "10^{−2}", "10^{−1}", "1", "10", "10^{2}", "10^{3}", "10^{4}"]
+            [
+                "10^{−3}",
+                "10^{−2}",
+                "10^{−1}",
+                "1",
+                "10",
+                "10^{2}",
+                "10^{3}",
+                "10^{4}"
+            ]
         );
     }
 

@@ -160,14 +160,20 @@ impl Panel {
         let (x, y) = self.place(point.x, point.y);
         let limit_x = |v: f64| self.place(v, point.y).0.clamp(LEFT, LEFT + FRAME_WIDTH);
         let limit_y = |v: f64| self.place(point.x, v).1.clamp(TOP, TOP + FRAME_HEIGHT);
-        let (left, right) = (limit_x(point.x - point.x_stderr), limit_x(point.x + point.x_stderr));
+        let (left, right) = (
+            limit_x(point.x - point.x_stderr),
+            limit_x(point.x + point.x_stderr),
+        );
         if right - left > 2.0 * (marker.radius + VISIBLE_BAR) {
             svg.polyline(&[(left, y), (right, y)], stroke);
             for end in [left, right] {
                 svg.polyline(&[(end, y - BAR_CAP), (end, y + BAR_CAP)], stroke);
             }
         }
-        let (low, high) = (limit_y(point.y - point.y_stderr), limit_y(point.y + point.y_stderr));
+        let (low, high) = (
+            limit_y(point.y - point.y_stderr),
+            limit_y(point.y + point.y_stderr),
+        );
         if low - high > 2.0 * (marker.radius + VISIBLE_BAR) {
             svg.polyline(&[(x, low), (x, high)], stroke);
             for end in [low, high] {
@@ -273,7 +279,9 @@ impl Panel {
         for pair in points.windows(2) {
             let from = self.place(pair[0].0, pair[0].1);
             let to = self.place(pair[1].0, pair[1].1);
-            let Some((start, end)) = clipped(from, to) else { continue };
+            let Some((start, end)) = clipped(from, to) else {
+                continue;
+            };
             match runs.last_mut() {
                 Some(run) if run.last() == Some(&start) => run.push(end),
                 _ => runs.push(vec![start, end]),

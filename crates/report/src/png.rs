@@ -36,6 +36,12 @@ pub(crate) fn png(name: &str, svg: &str) -> Result<Vec<u8>, Error> {
         .ok_or_else(|| failed("it has no size".to_owned()))?;
     let mut pixels = Pixmap::new(size.width(), size.height())
         .ok_or_else(|| failed("it has no size".to_owned()))?;
-    resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut pixels.as_mut());
-    pixels.encode_png().map_err(|error| failed(error.to_string()))
+    resvg::render(
+        &tree,
+        Transform::from_scale(SCALE, SCALE),
+        &mut pixels.as_mut(),
+    );
+    pixels
+        .encode_png()
+        .map_err(|error| failed(error.to_string()))
 }

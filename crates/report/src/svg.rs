@@ -121,7 +121,9 @@ impl Svg {
         let corners: &[(f64, f64)] = match marker.shape {
             Shape::Circle => {
                 let [x, y, r] = [x, y, r].map(number);
-                self.line(format_args!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{r}\" {paint}/>"));
+                self.line(format_args!(
+                    "<circle cx=\"{x}\" cy=\"{y}\" r=\"{r}\" {paint}/>"
+                ));
                 return;
             }
             Shape::Square => &[(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
@@ -153,7 +155,11 @@ impl Svg {
 
     /// As [`text`](Self::text), reading upwards.
     pub(crate) fn text_upwards(&mut self, x: f64, y: f64, text: &str, font: Font) {
-        let place = format!("transform=\"translate({} {}) rotate(-90)\"", number(x), number(y));
+        let place = format!(
+            "transform=\"translate({} {}) rotate(-90)\"",
+            number(x),
+            number(y)
+        );
         self.text_at(&place, text, font);
     }
 
@@ -163,7 +169,11 @@ impl Svg {
             Anchor::Middle => "middle",
             Anchor::End => "end",
         };
-        let weight = if font.bold { " font-weight=\"bold\"" } else { "" };
+        let weight = if font.bold {
+            " font-weight=\"bold\""
+        } else {
+            ""
+        };
         let size = number(font.size);
         let spans = spans(text, font.size);
         self.line(format_args!(
@@ -198,7 +208,11 @@ impl Stroke {
 fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+    if text == "-0" {
+        "0".to_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
 fn escaped(text: &str) -> String {
@@ -216,8 +230,16 @@ fn spans(text: &str, size: f64) -> String {
     for piece in pieces(text) {
         let dy = piece.height * size - height;
         height += dy;
-        let italic = if piece.italic { " font-style=\"italic\"" } else { "" };
-        let shift = if dy == 0.0 { String::new() } else { format!(" dy=\"{}\"", number(dy)) };
+        let italic = if piece.italic {
+            " font-style=\"italic\""
+        } else {
+            ""
+        };
+        let shift = if dy == 0.0 {
+            String::new()
+        } else {
+            format!(" dy=\"{}\"", number(dy))
+        };
         let small = if piece.height == 0.0 {
             String::new()
         } else {
@@ -271,7 +293,11 @@ pub(crate) fn text_width(text: &str, size: f64) -> f64 {
     pieces(text)
         .iter()
         .map(|piece| {
-            let scale = if piece.height == 0.0 { 1.0 } else { SCRIPT_SIZE };
+            let scale = if piece.height == 0.0 {
+                1.0
+            } else {
+                SCRIPT_SIZE
+            };
             piece.text.chars().count() as f64 * 0.61 * size * scale
         })
         .sum()

@@ -1,13 +1,12 @@
 //! `resrel reproduce`: a figure of the paper by one command.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use resrel::boltzmann::Preset;
 use resrel::data::{Dataset, Location, entry};
-use resrel::experiment::{Choice, Outcome, Plan, Recipe, RunEvent, Size, Summary, Task, Unit};
+use resrel::experiment::{Choice, Outcome, Plan, Recipe, RunEvent, Size, Task, Unit};
 use serde_json::json;
 
 use crate::commands::DataFolder;

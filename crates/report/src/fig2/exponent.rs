@@ -6,8 +6,8 @@ use super::per_layer::{NETWORKS, Value, points};
 use super::{Drawn, GREY, cell, quoted, series_name};
 use crate::axis::Axis;
 use crate::panel::{Entry, Item, Panel};
-use crate::summary::{Layer, Mean, Summary};
 use crate::svg::Stroke;
+use resrel_experiment::{Layer, Mean, Summary};
 
 const ZIPF: Stroke = Stroke {
     colour: GREY,

@@ -7,7 +7,7 @@ use resrel_experiment::Series;
 use super::{Drawn, cell, joining, quoted, series_marker, series_name};
 use crate::axis::Axis;
 use crate::panel::{Entry, Item, Panel, Point};
-use crate::summary::{Layer, Summary};
+use resrel_experiment::{Layer, Summary};
 
 /// Drawn in this order.
 pub(super) const NETWORKS: [Series; 2] = [Series::Untrained, Series::Trained];
@@ -46,7 +46,7 @@ pub(super) fn points(
             }
         }
     }
-    names.sort_by_key(|name| crate::summary::number_in(name));
+    names.sort_by_key(|name| resrel_experiment::number_in(name));
     let mut all = Points {
         names,
         items: Vec::new(),
@@ -76,8 +76,10 @@ pub(super) fn points(
             continue;
         }
         if !undefined.is_empty() {
-            all.notes
-                .push(format!("{what} undefined, {name}: {}.", undefined.join(", ")));
+            all.notes.push(format!(
+                "{what} undefined, {name}: {}.",
+                undefined.join(", ")
+            ));
         }
         for point in &points {
             let (low, high) = all.range.unwrap_or((point.y, point.y));

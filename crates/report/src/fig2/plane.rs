@@ -8,8 +8,8 @@ use resrel_measure::{CurvePoint, power_law_curve};
 use super::{BLACK, Drawn, GREY, SERIES, cell, joining, quoted, series_marker, series_name};
 use crate::axis::Axis;
 use crate::panel::{Entry, Item, Labels, Panel, Point};
-use crate::summary::{Layer, Mean, Summary};
 use crate::svg::Stroke;
+use resrel_experiment::{Layer, Mean, Summary};
 
 /// The curve's exponents: from where it is far above H\[k\] = H\[s\] to where it has reached the
 /// corner.
@@ -44,12 +44,17 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
             continue;
         }
         if missing > 0 {
-            notes.push(format!("{} of {missing} layers undefined.", series_name(series)));
+            notes.push(format!(
+                "{} of {missing} layers undefined.",
+                series_name(series)
+            ));
         }
         let marker = series_marker(series);
         let points: Vec<Point> = layers.iter().map(|(_, s, k)| point(s, k)).collect();
         let line = points.iter().map(|p| (p.x, p.y)).collect();
-        highest = points.iter().fold(highest, |top, p| top.max(p.y + p.y_stderr));
+        highest = points
+            .iter()
+            .fold(highest, |top, p| top.max(p.y + p.y_stderr));
         markers.push(Item::Line(line, joining(marker.colour)));
         markers.push(Item::Markers(points, marker));
         if series == Series::Trained {

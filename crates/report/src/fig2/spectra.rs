@@ -5,13 +5,11 @@ use std::fmt::Write;
 use resrel_experiment::Series;
 use resrel_measure::binned;
 
-use super::{
-    BLACK, Drawn, GREY, ORANGE, PURPLE, SKY_BLUE, joining, quoted, series_name,
-};
+use super::{BLACK, Drawn, GREY, ORANGE, PURPLE, SKY_BLUE, joining, quoted, series_name};
 use crate::axis::Axis;
 use crate::panel::{Entry, Item, Panel, Point};
-use crate::summary::{Layer, Summary, number_in};
 use crate::svg::{Marker, Shape, Stroke};
+use resrel_experiment::{Layer, Summary, number_in};
 
 /// The layers and the number of clusters that the paper shows.
 const LAYERS: [&str; 3] = ["H3", "H6", "H9"];
@@ -45,7 +43,11 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
     } in choices
     {
         let Some(spectrum) = &layer.spectrum else {
-            notes.push(format!("No spectrum: {} {}.", series_name(series), layer.name));
+            notes.push(format!(
+                "No spectrum: {} {}.",
+                series_name(series),
+                layer.name
+            ));
             continue;
         };
         let n = layer.realizations() as f64;
@@ -96,10 +98,7 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
         );
         // From the middle of the left edge, where it crosses the data at their own slope.
         let start = (highest * lowest.max(1.0)).sqrt() * 10.0;
-        items.push(Item::Line(
-            vec![(1.0, start), (1e6, start * 1e-12)],
-            ZIPF,
-        ));
+        items.push(Item::Line(vec![(1.0, start), (1e6, start * 1e-12)], ZIPF));
         legend.push(Entry {
             text: "∝ *k*^{−2} (*β* = 1)".to_owned(),
             marker: None,
