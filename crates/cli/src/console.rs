@@ -1,6 +1,6 @@
 //! Where words go: results to standard output, everything else to standard error.
 
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::{ErrorKind, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,11 +53,6 @@ impl Console {
         Ok(Workers::new(self.threads)?)
     }
 
-    /// Whether results are wanted as JSON.
-    pub fn json(&self) -> bool {
-        self.json
-    }
-
     /// Where progress bars are drawn.
     pub fn bars(&self) -> &MultiProgress {
         &self.bars
@@ -98,10 +93,5 @@ impl Console {
             }
             _ => Ok(()),
         }
-    }
-
-    /// Whether a person reads standard output.
-    pub fn is_terminal(&self) -> bool {
-        std::io::stdout().is_terminal()
     }
 }
