@@ -12,6 +12,7 @@ from side_by_side.harness import (
 HIDDEN = 500
 PEERS = {
     "PyTorch, fastest loop": ("torch_rbm", {"kind": "fast"}, "≥ 1.5"),
+    "PyTorch, private oneDNN operator": ("torch_rbm", {"kind": "onednn"}, ""),
     "PyTorch, as a user writes it": ("torch_rbm", {"kind": "plain"}, ""),
     "scikit-learn BernoulliRBM": ("sklearn_rbm", {}, "≥ 1.8"),
 }
