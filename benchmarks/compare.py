@@ -70,6 +70,12 @@ def main() -> None:
             rest += ["\n".join(f"- {remark}" for remark in part.remarks)] if part.remarks else []
             seconds = time.perf_counter() - started
             print(f"… {benchmark} took {seconds:.0f} s", file=sys.stderr, flush=True)
+        if harness.busy():
+            report.append(
+                f"**The machine was busy with other work (load at the end {os.getloadavg()[0]:.1f} "
+                f"on {os.cpu_count()} cores).** Ratios with as many threads as cores mean little then: "
+                "libraries whose threads wait for each other stand still whenever one loses its core."
+            )
         text = "\n\n".join([*report, harness.markdown(HEAD, rows), *rest]) + "\n"
     print(text)
     results = harness.HERE / "results"

@@ -210,6 +210,11 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def busy() -> bool:
+    """Whether others wanted more than what our own one or two threads left."""
+    return os.getloadavg()[0] > (os.cpu_count() or 1) + 0.5
+
+
 def machine() -> str:
     """The kind of machine, and how busy it is with other things."""
     model = platform.processor() or platform.machine()

@@ -1,6 +1,7 @@
 //! Packed bits: rows of 0/1 states, 64 units to a word.
 
 use ndarray::{ArrayView2, ArrayViewMut1};
+use pulp::Arch;
 
 /// Rows of bits, each padded to whole 64-bit words; unit `j` of a row is bit `j % 64` of its word
 /// `j / 64`, and the padding is zero, so equal rows have equal words.
@@ -24,13 +25,21 @@ impl BitRows {
 
     /// The bits `value > threshold` of each row.
     #[must_use]
+    #[allow(
+        clippy::missing_panics_doc,
+        reason = "rows of a standard layout are slices"
+    )]
     pub fn from_threshold(values: ArrayView2<f32>, threshold: f32) -> Self {
         let mut packed = Self::zeros(values.nrows(), values.ncols());
+        let values = values.as_standard_layout();
+        let arch = Arch::new();
         for (row, values) in values.outer_iter().enumerate() {
+            let values = values.as_slice().expect("a row of a standard layout");
             let words = packed.row_mut(row);
-            for (column, value) in values.iter().enumerate() {
-                words[column / 64] |= u64::from(*value > threshold) << (column % 64);
-            }
+            arch.dispatch(
+                #[inline(always)]
+                || pack_row(values, threshold, words),
+            );
         }
         packed
     }
@@ -86,12 +95,55 @@ impl BitRows {
     /// Writes a row as numbers 0 and 1.
     ///
     /// # Panics
-    /// If `out` has not one element per bit.
+    /// If `out` has not one element per bit, or they do not lie side by side.
     pub fn expand(&self, row: usize, mut out: ArrayViewMut1<f32>) {
         assert_eq!(out.len(), self.bits, "one number per bit");
+        let out = out.as_slice_mut().expect("numbers that lie side by side");
         let words = self.row(row);
+        Arch::new().dispatch(
+            #[inline(always)]
+            || expand_row(words, out),
+        );
+    }
+}
+
+/// The bits `value > threshold`, 64 to a word.
+#[inline(always)]
+fn pack_row(values: &[f32], threshold: f32, words: &mut [u64]) {
+    let (whole, rest) = values.as_chunks::<64>();
+    for (values, word) in whole.iter().zip(words.iter_mut()) {
+        *word = pack_word(values, threshold);
+    }
+    if !rest.is_empty() {
+        let mut values = [f32::NAN; 64];
+        values[..rest.len()].copy_from_slice(rest);
+        words[whole.len()] = pack_word(&values, threshold);
+    }
+}
+
+/// One word, in two steps that compilers turn into vector code: bytes of 0 and 1, then their bits.
+#[inline(always)]
+fn pack_word(values: &[f32; 64], threshold: f32) -> u64 {
+    /// Brings the low bit of byte j to bit 56 + j: the bytes' bits meet in the product's top byte.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let mut bytes = [0_u8; 64];
+    for (byte, value) in bytes.iter_mut().zip(values) {
+        *byte = u8::from(*value > threshold);
+    }
+    let (eights, _) = bytes.as_chunks::<8>();
+    let octets = eights
+        .iter()
+        .map(|eight| u64::from_le_bytes(*eight).wrapping_mul(GATHER) >> 56);
+    octets.rev().fold(0, |word, octet| word << 8 | octet)
+}
+
+/// The low bits of `words` as numbers 0 and 1.
+#[inline(always)]
+fn expand_row(words: &[u64], out: &mut [f32]) {
+    for (half, out) in out.chunks_mut(32).enumerate() {
+        let bits = (words[half / 2] >> (32 * (half % 2))) as u32;
         for (column, out) in out.iter_mut().enumerate() {
-            *out = (words[column / 64] >> (column % 64) & 1) as f32;
+            *out = (bits >> column & 1) as f32;
         }
     }
 }

@@ -14,8 +14,10 @@ use crate::Workers;
 const DEPTH: usize = 512;
 /// Products below this many multiplications are not worth waking a second thread for.
 const PARALLEL_FROM: usize = 1 << 21;
-/// Columns of a block: a multiple of a cache line and of the vector width.
+/// Columns of a block, about.
 const BLOCK: usize = 128;
+/// Columns that are never parted: a cache line, and the widest vector.
+const VECTOR: usize = 16;
 
 /// `out ← keep · out + scale · left · right`.
 ///
@@ -122,30 +124,31 @@ pub(crate) fn assert_shapes(
 /// How the columns of a result are cut into tasks.
 pub(crate) struct Blocks {
     columns: usize,
-    width: usize,
+    count: usize,
 }
 
 /// The cut for a product of these extents: decided by shape alone.
 pub(crate) fn blocks(rows: usize, inner: usize, columns: usize) -> Blocks {
-    if rows * inner * columns < PARALLEL_FROM {
-        return Blocks {
-            columns,
-            width: columns.max(1),
-        };
-    }
-    // An even number of equal blocks keeps two threads equally busy.
-    let count = columns.div_ceil(BLOCK).next_multiple_of(2);
-    let width = columns.div_ceil(count).next_multiple_of(16);
-    Blocks { columns, width }
+    let count = if rows * inner * columns < PARALLEL_FROM {
+        1
+    } else {
+        // An even number keeps two threads equally busy.
+        let even = ((columns + BLOCK) / (2 * BLOCK)).max(1) * 2;
+        even.min(columns.div_ceil(VECTOR)).max(1)
+    };
+    Blocks { columns, count }
 }
 
 impl Blocks {
     pub(crate) fn len(&self) -> usize {
-        self.columns.div_ceil(self.width)
+        self.count
     }
 
+    /// The columns of one block: whole vectors of them, dealt out evenly.
     pub(crate) fn range(&self, block: usize) -> std::ops::Range<usize> {
-        block * self.width..((block + 1) * self.width).min(self.columns)
+        let vectors = self.columns.div_ceil(VECTOR);
+        let edge = |block: usize| (block * vectors / self.count * VECTOR).min(self.columns);
+        edge(block)..edge(block + 1)
     }
 }
 

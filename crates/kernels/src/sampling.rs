@@ -4,7 +4,7 @@ use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2};
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::Workers;
-use crate::philox::{GROUP, Stream};
+use crate::philox::{GROUP, LANES, Stream};
 use crate::product::{Target, assert_shapes, block_product, blocks};
 
 /// Where the random numbers of a sample come from, and where the sample goes.
@@ -168,19 +168,55 @@ impl WithSimd for SampleRow<'_> {
                 .stream
                 .group(simd, draw, stream_row, (column / GROUP) as u32);
             let range = start..start + length;
-            let units = self.row[range.clone()]
-                .iter_mut()
-                .zip(&self.bias[range.clone()]);
-            let samples = self.samples[range].iter_mut().zip(&words[skip..]);
-            for ((x, b), (sample, word)) in units.zip(samples) {
-                let probability = sigmoid(*x + *b);
-                *x = probability;
-                // 24 bits: as many as single precision resolves below 1.
-                let uniform = (word >> 8) as f32 * 2.0_f32.powi(-24);
-                *sample = if uniform < probability { 1.0 } else { 0.0 };
-            }
+            sample_units(
+                &mut self.row[range.clone()],
+                &self.bias[range.clone()],
+                &words[skip..skip + length],
+                &mut self.samples[range],
+            );
             start += length;
         }
+    }
+}
+
+/// Bias, sigmoid and sample of up to a group of units. What does not fill a vector is padded to one:
+/// left over, it would be worked off unit by unit, which is most of a narrow layer.
+#[inline(always)]
+fn sample_units(row: &mut [f32], bias: &[f32], words: &[u32], samples: &mut [f32]) {
+    let (rows, row_rest) = row.as_chunks_mut::<LANES>();
+    let (biases, bias_rest) = bias.as_chunks::<LANES>();
+    let (words, word_rest) = words.as_chunks::<LANES>();
+    let (chunks, sample_rest) = samples.as_chunks_mut::<LANES>();
+    for ((row, bias), (words, samples)) in rows.iter_mut().zip(biases).zip(words.iter().zip(chunks))
+    {
+        sample_lanes(row, bias, words, samples);
+    }
+    let rest = row_rest.len();
+    if rest > 0 {
+        let (mut row, mut bias) = ([0.0; LANES], [0.0; LANES]);
+        let (mut words, mut samples) = ([0; LANES], [0.0; LANES]);
+        row[..rest].copy_from_slice(row_rest);
+        bias[..rest].copy_from_slice(bias_rest);
+        words[..rest].copy_from_slice(word_rest);
+        sample_lanes(&mut row, &bias, &words, &mut samples);
+        row_rest.copy_from_slice(&row[..rest]);
+        sample_rest.copy_from_slice(&samples[..rest]);
+    }
+}
+
+#[inline(always)]
+fn sample_lanes(
+    row: &mut [f32; LANES],
+    bias: &[f32; LANES],
+    words: &[u32; LANES],
+    samples: &mut [f32; LANES],
+) {
+    for lane in 0..LANES {
+        let probability = sigmoid(row[lane] + bias[lane]);
+        row[lane] = probability;
+        // 24 bits: as many as single precision resolves below 1.
+        let uniform = (words[lane] >> 8) as f32 * 2.0_f32.powi(-24);
+        samples[lane] = if uniform < probability { 1.0 } else { 0.0 };
     }
 }
 
