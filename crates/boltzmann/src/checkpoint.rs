@@ -34,6 +34,7 @@ struct Header {
     instruction_set: String,
     config: DbnConfig,
     seed: u64,
+    /// Name of the data set; in a checkpoint, its checksum.
     data: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     progress: Option<Progress>,
@@ -52,6 +53,10 @@ struct Progress {
 /// A checkpoint, read.
 #[derive(Debug)]
 pub(crate) struct Saved {
+    /// Where it was read.
+    pub path: PathBuf,
+    /// Checksum of the data that the network was trained on.
+    pub data: String,
     pub config: DbnConfig,
     pub seed: u64,
     pub machines: Vec<Rbm>,
@@ -103,7 +108,12 @@ impl Dbn {
 }
 
 /// Saves a training; the checkpoint before becomes `….previous`.
-pub(crate) fn save(path: &Path, training: &DbnTrainer, trainer: &Trainer) -> Result<(), Error> {
+pub(crate) fn save(
+    path: &Path,
+    training: &DbnTrainer,
+    trainer: &Trainer,
+    data: &str,
+) -> Result<(), Error> {
     let (config, seed, machines, monitoring, seconds) = training.parts();
     let mut tensors = Tensors::default();
     for (index, machine) in machines.iter().enumerate() {
@@ -138,7 +148,7 @@ pub(crate) fn save(path: &Path, training: &DbnTrainer, trainer: &Trainer) -> Res
     write(
         path,
         &tensors,
-        header("checkpoint", config, seed, "", Some(progress)),
+        header("checkpoint", config, seed, data, Some(progress)),
     )
 }
 
@@ -153,7 +163,15 @@ pub(crate) fn load(path: &Path) -> Result<Option<(Saved, Option<Error>)>, Error>
     };
     match first {
         Ok(saved) => Ok(Some((saved, None))),
-        Err(error) if older.exists() => Ok(Some((load_one(&older)?, Some(error)))),
+        Err(error) if older.exists() => {
+            let saved = load_one(&older)?;
+            // The next save would move the damaged one over the whole one.
+            fs::rename(&older, path).map_err(|source| Error::File {
+                path: path.into(),
+                source,
+            })?;
+            Ok(Some((saved, Some(error))))
+        }
         Err(error) => Err(error),
     }
 }
@@ -203,6 +221,8 @@ fn load_one(path: &Path) -> Result<Saved, Error> {
         ));
     }
     Ok(Saved {
+        path: path.into(),
+        data: header.data,
         config: header.config,
         seed: header.seed,
         machines,

@@ -20,6 +20,8 @@ pub struct Console {
     threads: usize,
     bars: MultiProgress,
     stop: Arc<AtomicBool>,
+    /// Whether somebody looks at `stop`.
+    watched: Arc<AtomicBool>,
 }
 
 impl Console {
@@ -27,10 +29,12 @@ impl Console {
     pub fn new(common: &Common) -> Self {
         let all = available_parallelism().map_or(1, usize::from);
         let stop = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&stop);
+        let watched = Arc::new(AtomicBool::new(false));
+        let (flag, looks) = (Arc::clone(&stop), Arc::clone(&watched));
         // Without a handler Ctrl-C ends the program at once, which loses at most a minute's work.
         let _ = ctrlc::set_handler(move || {
-            if flag.swap(true, Ordering::Relaxed) {
+            // The first asks work that can be gone on with to stop, the second waits for nothing.
+            if flag.swap(true, Ordering::Relaxed) || !looks.load(Ordering::Relaxed) {
                 std::process::exit(1);
             }
         });
@@ -40,6 +44,7 @@ impl Console {
             threads,
             bars: MultiProgress::new(),
             stop,
+            watched,
         }
     }
 
@@ -60,6 +65,7 @@ impl Console {
 
     /// `Break` once Ctrl-C was pressed.
     pub fn flow(&self) -> ControlFlow<()> {
+        self.watched.store(true, Ordering::Relaxed);
         if self.stop.load(Ordering::Relaxed) {
             ControlFlow::Break(())
         } else {
@@ -89,7 +95,10 @@ impl Console {
         let mut out = std::io::stdout().lock();
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(Failure::Other(error.into()))
+                let remedy = resrel::data::remedy(&error);
+                Err(Failure::mistake(format!(
+                    "standard output: cannot be written ({error}); {remedy}"
+                )))
             }
             _ => Ok(()),
         }

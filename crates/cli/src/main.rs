@@ -6,8 +6,10 @@ mod failure;
 mod progress;
 mod table;
 
+use std::io::Write;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::console::Console;
@@ -21,6 +23,8 @@ use crate::console::Console;
     name = "resrel",
     version,
     max_term_width = 100,
+    after_help = "Example: resrel reproduce fig2 --smoke",
+    arg_required_else_help = true,
     subcommand_required = true
 )]
 struct Cli {
@@ -62,11 +66,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        // Help and version go to standard output and are no mistake; clap knows which.
-        Err(message) => {
-            let _ = message.print();
-            return ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2));
-        }
+        Err(message) => return usage(&message),
     };
     let console = Console::new(&cli.common);
     let result = match &cli.command {
@@ -85,4 +85,34 @@ fn main() -> ExitCode {
             failure.code()
         }
     }
+}
+
+/// Prints what clap has to say: help and version as they are, a mistake in one line.
+fn usage(message: &clap::Error) -> ExitCode {
+    let help = ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if !message.use_stderr() || message.kind() == help {
+        // A closed pipe is no error.
+        let _ = message.print();
+    } else {
+        let text = message.to_string();
+        let parts: Vec<&str> = text
+            .lines()
+            .map(str::trim)
+            .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+            .filter(|line| !line.is_empty())
+            .collect();
+        let mut line = String::new();
+        for part in parts {
+            match line.chars().last() {
+                None => {}
+                Some(':') => line.push(' '),
+                // Names and remedies that clap puts on lines of their own.
+                Some(_) => line.push_str("; "),
+            }
+            line.push_str(part);
+        }
+        // Nobody is left to tell if standard error is closed.
+        let _ = writeln!(std::io::stderr(), "{line}; see --help");
+    }
+    ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2))
 }

@@ -20,7 +20,7 @@ mod text;
 pub use catalogue::{CATALOGUE, Checksum, Entry, Location, RemoteFile, data_folder, entry, load};
 pub use dataset::{Dataset, Samples};
 pub use digits::digits;
-pub use error::Error;
+pub use error::{Error, remedy};
 pub use export::export;
 pub use fetch::{FetchEvent, fetch, fetch_from};
 pub use idx::{read_idx_images, read_idx_labels};

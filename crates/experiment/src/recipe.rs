@@ -13,6 +13,9 @@ use crate::{Error, Series};
 /// The recipes that come with the program: name and text.
 pub const RECIPES: [(&str, &str); 1] = [("fig2", include_str!("../../../recipes/fig2.toml"))];
 
+/// More realizations than anybody runs: their units are listed in memory.
+const MOST_REALIZATIONS: u32 = 10_000;
+
 /// A figure as data, read from TOML.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -204,15 +207,28 @@ impl Recipe {
                 problem,
             }
         })?;
+        let wrong = |problem: &str| Error::Recipe {
+            recipe: name.into(),
+            problem: problem.into(),
+        };
+        if recipe.series.is_empty() || repeats(&recipe.series) {
+            return Err(wrong("series must name each series once, and at least one"));
+        }
         for size in [&recipe.smoke, &recipe.quick, &recipe.full] {
             if size.realizations == 0 || size.observations == Some(0) {
-                let problem = "realizations and observations must be at least 1".into();
-                return Err(Error::Recipe {
-                    recipe: name.into(),
-                    problem,
-                });
+                return Err(wrong("realizations and observations must be at least 1"));
             }
-            recipe.dbn_of(size, None, None).validate()?;
+            let KMeansPlan { k, max_iterations } = size.k_means.as_ref().unwrap_or(&recipe.k_means);
+            if k.contains(&0) || repeats(k) || *max_iterations == 0 {
+                return Err(wrong(
+                    "k_means: each k must be at least 1 and stand there once, max_iterations be at least 1",
+                ));
+            }
+            let checked = recipe.dbn_of(size, None, None).validate();
+            checked.map_err(|error| Error::Recipe {
+                recipe: name.into(),
+                problem: error.to_string(),
+            })?;
         }
         Ok(recipe)
     }
@@ -229,8 +245,9 @@ impl Recipe {
             Size::Full => &self.full,
         };
         let realizations = choice.realizations.unwrap_or(size.realizations);
-        if realizations == 0 {
-            let problem = "0 realizations; ask for at least 1".into();
+        if !(1..=MOST_REALIZATIONS).contains(&realizations) {
+            let problem =
+                format!("{realizations} realizations; ask for 1 to {MOST_REALIZATIONS}");
             return Err(Error::Recipe {
                 recipe: self.title,
                 problem,
@@ -291,6 +308,36 @@ impl Recipe {
             dbn.training.epochs = None;
         }
         dbn
+    }
+}
+
+/// Whether a value stands there twice: units would share their names.
+fn repeats<T: PartialEq>(values: &[T]) -> bool {
+    (1..values.len()).any(|place| values[..place].contains(&values[place]))
+}
+
+impl Choice {
+    /// What another choice says otherwise, in words.
+    pub(crate) fn difference(&self, asked: &Self) -> String {
+        let map = |choice: &Self| match serde_json::to_value(choice) {
+            Ok(serde_json::Value::Object(map)) => map,
+            _ => serde_json::Map::new(),
+        };
+        let (there, asked) = (map(self), map(asked));
+        let word = |value: &serde_json::Value| match value {
+            serde_json::Value::Null => "unset".to_owned(),
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let differences: Vec<String> = there
+            .iter()
+            .filter(|(key, value)| asked.get(*key) != Some(value))
+            .map(|(key, value)| {
+                let wanted = word(asked.get(key).unwrap_or(&serde_json::Value::Null));
+                format!("{key} {} there, {wanted} asked for", word(value))
+            })
+            .collect();
+        differences.join(", ")
     }
 }
 

@@ -57,16 +57,28 @@ struct Clustering {
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     let workers = console.workers()?;
     let samples = observations(arguments, &workers)?;
-    let mut clusterings = Vec::new();
-    for &k in &arguments.k {
-        let config = KMeansConfig {
-            k,
-            max_iterations: arguments.iterations,
-            seed: arguments.seed,
-            ..KMeansConfig::default()
+    let configs = arguments.k.iter().map(|&k| KMeansConfig {
+        k,
+        max_iterations: arguments.iterations,
+        seed: arguments.seed,
+        ..KMeansConfig::default()
+    });
+    let configs: Vec<KMeansConfig> = configs.collect();
+    // All of them before the first is computed.
+    for config in &configs {
+        let points = samples.observations();
+        let k = config.k;
+        let checked = match config.validate() {
+            Ok(()) if k > points => Err(ClusterError::TooManyClusters { k, points }),
+            checked => checked,
         };
+        checked.map_err(|error| about(arguments, error))?;
+    }
+    let mut clusterings = Vec::new();
+    for config in &configs {
         let started = Instant::now();
-        let result = cluster(&samples.values, &config, &workers, console)?;
+        let result = cluster(&samples.values, config, &workers, console)
+            .map_err(|error| about(arguments, error))?;
         let seconds = started.elapsed().as_secs_f64();
         let (measure, _) = measure_clusters(&result, &samples)?;
         let KMeans {
@@ -112,21 +124,21 @@ fn cluster(
     config: &KMeansConfig,
     workers: &Workers,
     console: &Console,
-) -> Result<KMeans, Failure> {
+) -> Result<KMeans, ClusterError> {
     let bar = Bar::new(console, &format!("{} clusters", config.k));
-    let result = k_means(values.view(), config, workers, &mut |progress| {
+    k_means(values.view(), config, workers, &mut |progress| {
         bar.done(progress.iteration as f64 / config.max_iterations as f64);
         console.flow()
-    });
-    match result {
-        Err(ClusterError::Interrupted { iteration }) => {
-            let how = format!(
-                "after iteration {iteration} of k = {}; nothing was kept",
-                config.k
-            );
-            Err(Failure::Stopped(how))
+    })
+}
+
+/// What went wrong, and with which data.
+fn about(arguments: &Arguments, error: ClusterError) -> Failure {
+    match error {
+        ClusterError::Interrupted { .. } => {
+            Failure::Stopped("nothing was kept; the same command starts again".into())
         }
-        result => Ok(result?),
+        error => Failure::mistake(format!("{}: {error}", arguments.data)),
     }
 }
 

@@ -101,13 +101,9 @@ fn download(name: &str, folder: &DataFolder, console: &Console) -> Result<(), Fa
             } => {
                 bar.done(*bytes as f64 / *total as f64);
             }
-            FetchEvent::MirrorFailed {
-                file,
-                address,
-                reason,
-                ..
-            } => {
-                console.say(&format!("{file}: {address}: {reason}"));
+            // If none delivers, the error says what each answered.
+            FetchEvent::MirrorFailed { file, .. } => {
+                bar.restart(&format!("{file}: next mirror"));
             }
             _ => {}
         }

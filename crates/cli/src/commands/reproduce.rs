@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use resrel::boltzmann::Preset;
 use resrel::data::{Dataset, Location, entry};
-use resrel::experiment::{Choice, Outcome, Plan, Recipe, RunEvent, Size, Task, Unit};
+use resrel::experiment::{Choice, Error, Outcome, Plan, Recipe, RunEvent, Size, Task, Unit};
 use serde_json::json;
 
 use crate::commands::DataFolder;
@@ -122,32 +122,44 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     // The name is part of what a folder's run is: that of a file is its path as given.
     data.name.clone_from(&name);
     console.say(&format!(
-        "{}: {} units on {} ({} observations{why}), results in {}",
+        "{}: {} on {} ({} observations{why}), results in {}",
         plan.recipe.title,
-        plan.units.len(),
+        units(plan.units.len()),
         data.name,
         data.train.observations(),
         out.display()
     ));
     let outcome = run_plan(&plan, &data, &out, console)?;
-    for (unit, error) in &outcome.failures {
-        console.say(&format!("{unit} failed: {error}"));
-    }
     if outcome.interrupted {
         let done = outcome.records.len();
         let how = format!(
-            "{done} of {} units are done; the same command goes on from here",
-            plan.units.len()
+            "{done} of {} done; the same command goes on from here",
+            units(plan.units.len())
         );
         return Err(Failure::Stopped(how));
     }
-    if let Some((unit, _)) = outcome.failures.first() {
-        let count = outcome.failures.len();
-        let words = format!("{count} units failed ({unit} …); the same command tries them again");
-        return Err(Failure::mistake(words));
+    if !outcome.failures.is_empty() {
+        return Err(failed(&outcome.failures));
     }
     let report = draw(&plan, &outcome.records, &out)?;
     show(&plan, &report, &out, console)
+}
+
+/// The failures in one line: units that failed alike share a reason.
+fn failed(failures: &[(String, Error)]) -> Failure {
+    let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
+    for (unit, error) in failures {
+        let reason = error.to_string();
+        match reasons.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, units)) => units.push(unit),
+            None => reasons.push((reason, vec![unit])),
+        }
+    }
+    let parts: Vec<String> = reasons
+        .iter()
+        .map(|(reason, units)| format!("{}: {reason}", units.join(", ")))
+        .collect();
+    Failure::mistake(format!("unit {}", parts.join("; unit ")))
 }
 
 /// The recipe's data set if it is there, else the embedded digits, and why.
@@ -221,7 +233,7 @@ fn run_plan(
         let mut slots = slots.lock().unwrap_or_else(|lock| lock.into_inner());
         match event {
             RunEvent::Resumed { done, units } if *done > 0 => {
-                console.say(&format!("going on: {done} of {units} units are done"));
+                console.say(&format!("going on: {done} of {} done", self::units(*units)));
             }
             RunEvent::Started { unit, slot } => {
                 let bar = slots
@@ -270,8 +282,8 @@ fn show(plan: &Plan, report: &Report, out: &Path, console: &Console) -> Result<(
 
 fn list(plan: &Plan, out: &Path, console: &Console) -> Result<(), Failure> {
     let mut text = format!(
-        "{} units, records in {}:\n",
-        plan.units.len(),
+        "{}, records in {}:\n",
+        units(plan.units.len()),
         out.display()
     );
     for unit in &plan.units {
@@ -291,9 +303,9 @@ fn status(out: &Path, console: &Console) -> Result<(), Failure> {
     let plan = Plan::load(out)?;
     let status = plan.status(out);
     let mut text = format!(
-        "{} of {} units are done, {} begun, {} waiting\n",
+        "{} of {} done, {} begun, {} waiting\n",
         status.done.len(),
-        plan.units.len(),
+        units(plan.units.len()),
         status.begun.len(),
         status.waiting.len()
     );
@@ -304,4 +316,12 @@ fn status(out: &Path, console: &Console) -> Result<(), Failure> {
     }
     let value = json!({ "done": status.done, "begun": status.begun, "waiting": status.waiting });
     console.show(&text, &value)
+}
+
+/// A number of units in words.
+fn units(count: usize) -> String {
+    match count {
+        1 => "1 unit".into(),
+        count => format!("{count} units"),
+    }
 }
