@@ -176,12 +176,12 @@ pub(crate) fn load(path: &Path) -> Result<Option<(Saved, Option<Error>)>, Error>
     }
 }
 
-/// Removes a checkpoint and the one before it, when the training is done.
+/// Removes a checkpoint, the one before it and one half written, when the training is done.
 ///
 /// # Errors
 /// [`Error::File`] if one is there and cannot be removed.
 pub fn remove_checkpoint(path: &Path) -> Result<(), Error> {
-    for path in [path.to_path_buf(), previous(path)] {
+    for path in [path.to_path_buf(), previous(path), beside(path)] {
         match fs::remove_file(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -260,6 +260,13 @@ fn damaged(path: &Path, what: &str) -> Error {
         path: path.into(),
         problem,
     }
+}
+
+/// Where a file is written before it is renamed to `path`.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
 }
 
 fn previous(path: &Path) -> PathBuf {
@@ -397,9 +404,7 @@ fn write(path: &Path, tensors: &Tensors, mut header: Header) -> Result<(), Error
     let metadata = [(ENTRY.to_owned(), json)].into_iter().collect();
     let bytes = safetensors::serialize(views, Some(metadata))
         .map_err(|error| invalid(error.to_string()))?;
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
+    let beside = beside(path);
     let written = fs::File::create(&beside).and_then(|mut file| {
         file.write_all(&bytes)?;
         file.sync_all()

@@ -195,7 +195,11 @@ impl DbnConfig {
         if self.layers.iter().any(|size| *size > 1 << 24) {
             return Err(Error::config("layers", &self.layers, "sizes up to 2^24"));
         }
-        if self.layers.windows(2).any(|pair| pair[0] * pair[1] > 1 << 31) {
+        if self
+            .layers
+            .windows(2)
+            .any(|pair| pair[0] * pair[1] > 1 << 31)
+        {
             let remedy = "sizes with at most 2^31 weights between two layers";
             return Err(Error::config("layers", &self.layers, remedy));
         }

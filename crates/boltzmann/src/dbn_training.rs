@@ -74,8 +74,7 @@ impl DbnTrainer {
             return Ok(None);
         };
         if saved.config != *config || saved.seed != seed {
-            let problem =
-                "was written with another configuration or seed; give the same ones to go on, or delete it to start again";
+            let problem = "was written with another configuration or seed; give the same ones to go on, or delete it to start again";
             return Err(Error::Format {
                 path: path.into(),
                 problem: problem.into(),

@@ -48,9 +48,10 @@ impl Inputs<'_> {
             bytes.extend(row.iter().flat_map(|value| value.to_le_bytes()));
             digest.update(&bytes);
         }
-        digest.finalize().iter().fold(String::new(), |text, byte| {
-            text + &format!("{byte:02x}")
-        })
+        digest
+            .finalize()
+            .iter()
+            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
     }
 
     /// Writes the observations `rows`, in that order, into the rows of `out`.

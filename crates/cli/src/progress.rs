@@ -17,7 +17,8 @@ impl Bar {
     /// A new bar below the others.
     pub fn new(console: &Console, what: &str) -> Self {
         let bar = console.bars().add(ProgressBar::new(PARTS));
-        let style = ProgressStyle::with_template("{msg:22} {wide_bar} {percent:>3} %  {eta:>4} left");
+        let style =
+            ProgressStyle::with_template("{msg:22} {wide_bar} {percent:>3} %  {eta:>4} left");
         // The template is a constant that a test draws; a bad one would only look plain.
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_message(what.to_owned());

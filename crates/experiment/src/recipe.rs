@@ -246,8 +246,7 @@ impl Recipe {
         };
         let realizations = choice.realizations.unwrap_or(size.realizations);
         if !(1..=MOST_REALIZATIONS).contains(&realizations) {
-            let problem =
-                format!("{realizations} realizations; ask for 1 to {MOST_REALIZATIONS}");
+            let problem = format!("{realizations} realizations; ask for 1 to {MOST_REALIZATIONS}");
             return Err(Error::Recipe {
                 recipe: self.title,
                 problem,

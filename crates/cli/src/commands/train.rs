@@ -202,8 +202,11 @@ fn configuration(arguments: &Arguments) -> Result<DbnConfig, Failure> {
     let mut config = match &arguments.config {
         None => DbnConfig::default(),
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| resrel::data::Error::Read { path: path.clone(), source })?;
+            let text =
+                std::fs::read_to_string(path).map_err(|source| resrel::data::Error::Read {
+                    path: path.clone(),
+                    source,
+                })?;
             toml::from_str(&text).map_err(|error| {
                 let before = &text[..error.span().map_or(0, |span| span.start)];
                 let line = before.matches('\n').count() + 1;
