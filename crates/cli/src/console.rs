@@ -20,21 +20,20 @@ pub struct Console {
     threads: usize,
     bars: MultiProgress,
     stop: Arc<AtomicBool>,
-    /// Whether somebody looks at `stop`.
-    watched: Arc<AtomicBool>,
 }
 
 impl Console {
-    /// Takes the common options, and Ctrl-C from here on.
-    pub fn new(common: &Common) -> Self {
+    /// Takes the common options, and Ctrl-C from here on: of work that `goes_on` where it was stopped
+    /// it asks an orderly end, other work it ends at once.
+    pub fn new(common: &Common, goes_on: bool) -> Self {
         let all = available_parallelism().map_or(1, usize::from);
         let stop = Arc::new(AtomicBool::new(false));
-        let watched = Arc::new(AtomicBool::new(false));
-        let (flag, looks) = (Arc::clone(&stop), Arc::clone(&watched));
+        let flag = Arc::clone(&stop);
         // Without a handler Ctrl-C ends the program at once, which loses at most a minute's work.
         let _ = ctrlc::set_handler(move || {
-            // The first asks work that can be gone on with to stop, the second waits for nothing.
-            if flag.swap(true, Ordering::Relaxed) || !looks.load(Ordering::Relaxed) {
+            // The second waits for nothing.
+            if flag.swap(true, Ordering::Relaxed) || !goes_on {
+                let _ = writeln!(std::io::stderr(), "\nstopped");
                 std::process::exit(1);
             }
         });
@@ -44,7 +43,6 @@ impl Console {
             threads,
             bars: MultiProgress::new(),
             stop,
-            watched,
         }
     }
 
@@ -65,7 +63,6 @@ impl Console {
 
     /// `Break` once Ctrl-C was pressed.
     pub fn flow(&self) -> ControlFlow<()> {
-        self.watched.store(true, Ordering::Relaxed);
         if self.stop.load(Ordering::Relaxed) {
             ControlFlow::Break(())
         } else {

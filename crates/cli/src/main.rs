@@ -38,28 +38,22 @@ struct Cli {
 #[derive(Debug, clap::Args)]
 struct Common {
     /// Print one JSON document on standard output, and nothing else there
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 100)]
     json: bool,
     /// Threads to use; results do not depend on it [default: all cores]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, global = true, display_order = 101, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }
 
+/// The commands; their help stands with their arguments.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a recipe: a figure of the paper, with its numbers and claims
     Reproduce(commands::reproduce::Arguments),
-    /// Train a deep belief network (or one machine) and measure every layer
     Train(commands::train::Arguments),
-    /// Measure states: rows of an npy file, or counts
     Measure(commands::measure::Arguments),
-    /// Cluster by k-means and measure the clusterings
     Cluster(commands::cluster::Arguments),
-    /// Data sets: what is there, download, where, write as npy
     Data(commands::data::Arguments),
-    /// Draw figures and tables again from the records of a run
     Report(commands::report::Arguments),
-    /// Print a completion script for a shell
     Completions(commands::completions::Arguments),
 }
 
@@ -68,7 +62,11 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(message) => return usage(&message),
     };
-    let console = Console::new(&cli.common);
+    let goes_on = matches!(
+        cli.command,
+        Command::Reproduce(_) | Command::Train(_) | Command::Data(_)
+    );
+    let console = Console::new(&cli.common, goes_on);
     let result = match &cli.command {
         Command::Reproduce(arguments) => commands::reproduce::run(arguments, &console),
         Command::Train(arguments) => commands::train::run(arguments, &console),

@@ -18,17 +18,18 @@ use crate::failure::Failure;
 use crate::progress::Bar;
 use crate::table;
 
-/// Clusters observations by k-means (Lloyd's algorithm, k-means++ start) for one or more k, and
-/// measures each clustering as a mapping of observations to states.
+/// Cluster by k-means and measure the clusterings.
 ///
-/// Example: resrel cluster mnist --k 64 256 1024
+/// Lloyd's algorithm from a k-means++ start, for one or more k; each clustering is measured as a
+/// mapping of observations to states.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: resrel cluster mnist --k 64 256 1024")]
 pub struct Arguments {
     /// An npy file of observations × features, or a data set: mnist, ocr-letters, digits
     #[arg(value_name = "FILE")]
     data: String,
     /// Numbers of clusters
-    #[arg(long, required = true, num_args = 1.., value_name = "K")]
+    #[arg(long, required = true, num_args = 1.., value_name = "K", value_parser = parse_k)]
     k: Vec<usize>,
     /// Iterations at most
     #[arg(long, value_name = "N", default_value_t = 100)]
@@ -160,4 +161,9 @@ fn observations(arguments: &Arguments, workers: &Workers) -> Result<Samples, Fai
         None => Ok(samples),
         Some(path) => labelled(samples, path),
     }
+}
+
+fn parse_k(text: &str) -> Result<usize, String> {
+    text.parse()
+        .map_err(|_| "K is a whole number; FILE stands before --k".into())
 }

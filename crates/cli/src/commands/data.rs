@@ -10,10 +10,9 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::progress::Bar;
 
-/// Lists, downloads, finds and exports data sets.
-///
-/// Example: resrel data fetch mnist
+/// Data sets: what is there, download, where, write as npy.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: resrel data fetch mnist")]
 pub struct Arguments {
     #[command(subcommand)]
     action: Action,

@@ -10,13 +10,12 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::table;
 
-/// Measures states: each row of an npy file is one (0/1, or real values with a threshold); or, with
-/// --counts, each line of a text file is the frequency of one.
+/// Measure states: rows of an npy file, or counts.
 ///
-/// Several files are measured as one.
-///
-/// Example: resrel measure hidden.npy --threshold 0.5 --labels labels.npy
+/// Each row is a state (0/1, or real values with a threshold); or, with --counts, each line of a
+/// text file is the frequency of one. Several files are measured as one.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: resrel measure hidden.npy --threshold 0.5 --labels labels.npy")]
 pub struct Arguments {
     /// npy files of observations × units, or text files of counts
     #[arg(required = true, value_name = "FILE")]

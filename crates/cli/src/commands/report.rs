@@ -13,10 +13,9 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::table;
 
-/// Draws the figures of a run again, or of two, and prints their tables.
-///
-/// Example: resrel report out/fig2-quick-mnist-seed-1
+/// Draw figures and tables again from the records of a run, or of two.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: resrel report out/fig2-quick-mnist-seed-1")]
 pub struct Arguments {
     /// The output folder of a run, or two
     #[arg(required = true, num_args = 1..=2, value_name = "DIR")]

@@ -19,10 +19,11 @@ use crate::progress::Bar;
 /// The data set for those who have no other.
 const EMBEDDED: &str = "digits";
 
-/// Runs a recipe, goes on with what is half done, and writes records, figures and tables.
+/// Run a recipe: a figure of the paper, with its numbers and claims.
 ///
-/// Example: resrel reproduce fig2 --quick --data mnist
+/// Goes on with what is half done, and writes records, figures and tables.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: resrel reproduce fig2 --quick --data mnist")]
 pub struct Arguments {
     /// fig2, or the path of a TOML file
     #[arg(required_unless_present = "status")]
@@ -76,7 +77,7 @@ pub struct Arguments {
 enum Engine {
     /// On this machine.
     Local,
-    /// As a job array.
+    /// As a job array (not there yet).
     Slurm,
 }
 
@@ -121,15 +122,17 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
         .load(&name, arguments.labels.as_deref(), &workers)?;
     // The name is part of what a folder's run is: that of a file is its path as given.
     data.name.clone_from(&name);
-    console.say(&format!(
+    let all = data.train.observations();
+    let used = plan.units.iter().filter_map(|unit| unit.observations).max();
+    let banner = format!(
         "{}: {} on {} ({} observations{why}), results in {}",
         plan.recipe.title,
         units(plan.units.len()),
         data.name,
-        data.train.observations(),
+        used.map_or(all, |used| used.min(all)),
         out.display()
-    ));
-    let outcome = run_plan(&plan, &data, &out, console)?;
+    );
+    let outcome = run_plan(&plan, &data, &out, &banner, console)?;
     if outcome.interrupted {
         let done = outcome.records.len();
         let how = format!(
@@ -209,6 +212,7 @@ fn run_plan(
     plan: &Plan,
     data: &Dataset,
     out: &Path,
+    banner: &str,
     console: &Console,
 ) -> Result<Outcome, Failure> {
     let all = Bar::new(console, "all units");
@@ -232,8 +236,12 @@ fn run_plan(
     let outcome = plan.run(data, out, console.threads(), &|event| {
         let mut slots = slots.lock().unwrap_or_else(|lock| lock.into_inner());
         match event {
-            RunEvent::Resumed { done, units } if *done > 0 => {
-                console.say(&format!("going on: {done} of {} done", self::units(*units)));
+            // The first event: data and folder are in order.
+            RunEvent::Resumed { done, units } => {
+                console.say(banner);
+                if *done > 0 {
+                    console.say(&format!("going on: {done} of {} done", self::units(*units)));
+                }
             }
             RunEvent::Started { unit, slot } => {
                 let bar = slots

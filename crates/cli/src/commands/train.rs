@@ -20,11 +20,14 @@ use crate::failure::Failure;
 use crate::progress::Bar;
 use crate::table;
 
-/// Trains a deep belief network (with two sizes: one restricted Boltzmann machine) and measures
-/// every layer. Stopped by Ctrl-C or a crash, the same command goes on where it was.
+/// Train a deep belief network (or one machine) and measure every layer.
 ///
-/// Example: resrel train --data mnist --layers 784-500-250 --updates 4000 --out model.safetensors
+/// Two sizes make one restricted Boltzmann machine. Stopped by Ctrl-C or a crash, the same command
+/// goes on where it was.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: resrel train --data mnist --layers 784-500-250 --updates 4000 --out model.safetensors"
+)]
 pub struct Arguments {
     /// Options as TOML; those on the command line come first
     config: Option<PathBuf>,

@@ -96,8 +96,12 @@ fn files_that_are_not_what_they_should_be_are_named() {
         ("line.npy", ["shape (4)", "reshape"]),
         ("none.npy", ["holds no", "at least one"]),
     ] {
-        for command in ["measure", "cluster --k 2", TRAIN] {
-            let said = room.refused(&format!("{command} {file}"));
+        for line in [
+            format!("measure {file}"),
+            format!("cluster {file} --k 2"),
+            format!("{TRAIN} {file}"),
+        ] {
+            let said = room.refused(&line);
             tells(&said, &[file]);
             tells(&said, &words);
         }
@@ -446,6 +450,10 @@ fn numbers_of_clusters_are_checked_before_the_first_is_computed() {
         &["max_iterations = 0"],
     );
     tells(&room.refused("cluster kinds.npy --k -1"), &["-1"]);
+    tells(
+        &room.refused("cluster --k 2 kinds.npy"),
+        &["'kinds.npy'", "FILE stands before --k"],
+    );
     room.npy("far.npy", (5, 2), |_, _| 1e30);
     tells(
         &room.refused("cluster far.npy --k 2"),

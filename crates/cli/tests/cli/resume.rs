@@ -43,6 +43,18 @@ fn interrupt(child: Child) -> Output {
     child.wait_with_output().expect("ends")
 }
 
+/// Whether the process has its handler of Ctrl-C in place.
+fn catches_interrupts(id: u32) -> bool {
+    let Ok(status) = fs::read_to_string(format!("/proc/{id}/status")) else {
+        // A system that does not say: late enough on any machine.
+        sleep(Duration::from_millis(500));
+        return true;
+    };
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    caught.is_some_and(|mask| mask & 0b10 != 0)
+}
+
 /// Names, times and bytes of the records that are there.
 fn stamps(out: &Path) -> Vec<(std::path::PathBuf, std::time::SystemTime, Vec<u8>)> {
     let entries = fs::read_dir(out.join("records")).into_iter().flatten();
@@ -143,12 +155,9 @@ fn a_stopped_run_says_how_to_go_on_and_its_checkpoints_are_used() {
 /// Trains until there is something to stop, stops it, and hands over what was said.
 fn stopped_training(room: &Room, model: &str) -> Output {
     let mut child = start(room, &format!("{TRAIN} {model}"));
-    // Ctrl-C is awaited from the first progress on, some milliseconds after the start.
-    let mut ended = false;
-    for _ in 0..40 {
-        sleep(Duration::from_millis(5));
-        ended |= child.try_wait().expect("a state").is_some();
-    }
+    let child_id = child.id();
+    wait_until(&mut child, || catches_interrupts(child_id));
+    let ended = child.try_wait().expect("a state").is_some();
     assert!(!ended, "the training was too short to be stopped");
     interrupt(child)
 }
