@@ -50,6 +50,16 @@ pub enum Figure {
     Fig2,
 }
 
+impl Figure {
+    /// Its name in recipes.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fig2 => "fig2",
+        }
+    }
+}
+
 /// The clusterings of a recipe: one unit for each k and realization.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -248,7 +258,7 @@ impl Recipe {
         if !(1..=MOST_REALIZATIONS).contains(&realizations) {
             let problem = format!("{realizations} realizations; ask for 1 to {MOST_REALIZATIONS}");
             return Err(Error::Recipe {
-                recipe: self.title,
+                recipe: self.figure.name().into(),
                 problem,
             });
         }

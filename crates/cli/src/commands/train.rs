@@ -122,15 +122,15 @@ fn train(
     let mut name = arguments.out.clone().into_os_string();
     name.push(".checkpoint");
     let checkpoint = PathBuf::from(name);
+    // Told once training has begun: until then the checkpoint may be of no use.
+    let mut told = Vec::new();
     let trainer = match DbnTrainer::resume(&checkpoint, config, arguments.seed)? {
         None => DbnTrainer::new(config, arguments.seed)?,
         Some((trainer, warning)) => {
             if let Some(warning) = warning {
-                console.say(&format!(
-                    "{warning}; going on from the checkpoint before it"
-                ));
+                told.push(format!("{warning}; going on from the checkpoint before it"));
             }
-            console.say(&format!("going on from {}", checkpoint.display()));
+            told.push(format!("going on from {}", checkpoint.display()));
             trainer
         }
     };
@@ -141,6 +141,9 @@ fn train(
         .map(|test| Inputs::Borrowed(&test.values));
     let bar = Bar::new(console, "training");
     let observer = &mut |event: &Event| -> ControlFlow<()> {
+        for line in told.drain(..) {
+            console.say(&line);
+        }
         if let Event::Progress {
             layer,
             layers,

@@ -408,7 +408,7 @@ fn recipes_are_checked_by_line() {
     tells(&room.refused("reproduce fig99"), &["fig99", "fig2"]);
     tells(
         &room.refused("reproduce tiny.toml --realizations 0"),
-        &["0 realizations", "at least 1"],
+        &["recipe fig2: 0 realizations", "ask for 1 to 10000"],
     );
     tells(
         &room.refused("reproduce tiny.toml --realizations 4000000000"),

@@ -75,7 +75,7 @@ fn a_run_is_only_begun_where_it_can_be_written() {
     }
     assert_eq!(room.files().len(), 2);
     tells(
-        &room.refused("data export digits --out kinds.npy"),
+        &room.refused("data export kinds.npy --out kinds.npy"),
         &["kinds.npy: cannot be written", "choose another path"],
     );
 }
@@ -85,6 +85,7 @@ fn a_full_disk_is_told_and_leaves_nothing_half_written() {
     let room = Room::new();
     room.kinds();
     room.recipe("tiny.toml", 20);
+    room.npy("wide.npy", (200, 200), |_, _| 0.5);
     let Some(_mounted) = Small::new(&room) else {
         return;
     };
@@ -108,8 +109,8 @@ fn a_full_disk_is_told_and_leaves_nothing_half_written() {
         .filter(|path| path.extension().is_some_and(|kind| kind == "new"));
     assert_eq!(half.count(), 0);
     tells(
-        &room.refused("data export digits --out small"),
-        &["small/digits-train-values.npy", "make room"],
+        &room.refused("data export wide.npy --out small"),
+        &["small/wide-train-values.npy", "make room"],
     );
 }
 
