@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use resrel_boltzmann::{DbnConfig, DbnTrainer, Inputs, NextInput, Preset};
+use resrel_boltzmann::{DbnConfig, DbnTrainer, Event, Inputs, NextInput, Preset};
 use resrel_data::{Dataset, load};
 use resrel_experiment::measure_layers;
 use resrel_kernels::Workers;
@@ -23,7 +23,7 @@ fn train(data: &Dataset, next_input: NextInput, seed: u64) -> Vec<Measure> {
     config.next_input = next_input;
     let workers = Workers::new(2).expect("threads");
     let inputs = Inputs::Borrowed(&data.train.values);
-    let go_on = &mut |_: &_| ControlFlow::Continue(());
+    let go_on = &mut |_: &Event| ControlFlow::Continue(());
     let trainer = DbnTrainer::new(&config, seed).expect("valid");
     let trained = trainer
         .run(&workers, &inputs, None, None, go_on)

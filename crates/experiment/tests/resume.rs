@@ -64,7 +64,7 @@ fn a_stopped_run_goes_on_and_ends_with_the_same_records() {
     let whole = run(&plan, &folder.path().join("whole"), 1, usize::MAX);
     assert!(whole.failures.is_empty() && !whole.interrupted);
     assert_eq!(whole.records.len(), plan.units.len());
-    for (threads, events) in [(1, 30), (2, 60), (3, 90)] {
+    for (threads, events) in [(1, 30), (2, 60), (3, 45)] {
         let out = folder.path().join(format!("stopped-{events}"));
         let mut starts = 0;
         let end = loop {
