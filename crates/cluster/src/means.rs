@@ -37,7 +37,7 @@ impl<'a> Means<'a> {
     pub(crate) fn new(data: &'a [f32], largest: &[f32], k: usize) -> Self {
         let dimension = largest.len();
         let points = data.len() / dimension.max(1);
-        let room = SUM_BITS - (usize::BITS - points.leading_zeros()) as i32;
+        let room = SUM_BITS - (usize::BITS - points.leading_zeros()).cast_signed();
         let exponent = |largest: &f32| {
             let bits = if *largest > 0.0 {
                 f64::from(*largest).log2().floor() as i32 + 1
