@@ -186,32 +186,38 @@ impl Trainer {
         // The chains lie there negated, which the product undoes exactly.
         let mut sign = -1.0;
         for step in 0..self.config.steps {
-            self.chains_to_visible(workers, sign, batch..2 * batch, 2 * step);
+            self.visible_from_chains(workers, sign, batch..2 * batch, 2 * step);
             sign = 1.0;
             if step + 1 < self.config.steps {
-                self.to_hidden(workers, batch..2 * batch, 2 * step + 1);
+                self.hidden_from_visible(workers, batch..2 * batch, 2 * step + 1);
             }
         }
-        self.to_hidden(workers, 0..2 * batch, 2 * self.config.steps - 1);
+        self.hidden_from_visible(workers, 0..2 * batch, 2 * self.config.steps - 1);
     }
 
     /// Both phases with chains that start from the mini-batch.
     fn contrastive_phases(&mut self, workers: &Workers) {
         let batch = self.config.batch;
-        self.to_hidden(workers, 0..batch, 2 * self.config.steps);
+        self.hidden_from_visible(workers, 0..batch, 2 * self.config.steps);
         for step in 0..self.config.steps {
             let from = if step == 0 {
                 0..batch
             } else {
                 batch..2 * batch
             };
-            self.chains_to_visible(workers, 1.0, from, 2 * step);
-            self.to_hidden(workers, batch..2 * batch, 2 * step + 1);
+            self.visible_from_chains(workers, 1.0, from, 2 * step);
+            self.hidden_from_visible(workers, batch..2 * batch, 2 * step + 1);
         }
     }
 
     /// Visible units of the chains from the hidden samples in the rows `from`.
-    fn chains_to_visible(&mut self, workers: &Workers, sign: f32, from: Range<usize>, number: u32) {
+    fn visible_from_chains(
+        &mut self,
+        workers: &Workers,
+        sign: f32,
+        from: Range<usize>,
+        number: u32,
+    ) {
         let batch = self.config.batch;
         let number = self.draw_number(number);
         let hidden = self.hidden.slice(s![from, ..]);
@@ -236,7 +242,7 @@ impl Trainer {
     }
 
     /// Hidden samples from the visible units in the same rows.
-    fn to_hidden(&mut self, workers: &Workers, rows: Range<usize>, number: u32) {
+    fn hidden_from_visible(&mut self, workers: &Workers, rows: Range<usize>, number: u32) {
         let number = self.draw_number(number);
         let draw = Draw {
             stream: self.stream,

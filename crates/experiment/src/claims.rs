@@ -52,13 +52,21 @@ pub fn judge(summary: &Summary, rules: &Rules) -> Vec<Judgement> {
     let optimum = "needs the theoretical optimum of H[k], which these records do not hold";
     let generation = "needs generated samples, which this figure does not draw";
     vec![
-        judgement("1a", "H[s] falls from layer to layer", never_rises(trained, |m| m.resolution)),
+        judgement(
+            "1a",
+            "H[s] falls from layer to layer",
+            never_rises(trained, |m| m.resolution),
+        ),
         judgement(
             "1b",
             &format!("H[k] rises to H{} and falls after it", rules.relevance_peak),
             peaks(trained, rules.relevance_peak),
         ),
-        not_judged("2a", "trained H[k] almost reaches the theoretical maximum up to H6", optimum),
+        not_judged(
+            "2a",
+            "trained H[k] almost reaches the theoretical maximum up to H6",
+            optimum,
+        ),
         judgement(
             "2b",
             "trained H[k] lies above k-means at the same H[s]",
@@ -69,11 +77,19 @@ pub fn judge(summary: &Summary, rules: &Rules) -> Vec<Judgement> {
             "m_k follows a power law in every trained layer",
             power_laws(trained, rules.ks, 1.0),
         ),
-        judgement("3b", "β falls with depth", never_rises(trained, |m| m.beta.mle)),
+        judgement(
+            "3b",
+            "β falls with depth",
+            never_rises(trained, |m| m.beta.mle),
+        ),
         judgement(
             "3c",
             "the m_k of k-means follows none",
-            power_laws(largest_up_to(clusters, rules.k_means_clusters), rules.ks, -1.0),
+            power_laws(
+                largest_up_to(clusters, rules.k_means_clusters),
+                rules.ks,
+                -1.0,
+            ),
         ),
         judgement(
             "4a",
@@ -93,7 +109,12 @@ pub fn judge(summary: &Summary, rules: &Rules) -> Vec<Judgement> {
         judgement(
             "5b",
             "an untrained network's is far larger at the same H[s]",
-            against(untrained, trained, |m| m.classification_error, rules.far_larger),
+            against(
+                untrained,
+                trained,
+                |m| m.classification_error,
+                rules.far_larger,
+            ),
         ),
         judgement(
             "6a",
@@ -131,7 +152,12 @@ fn judgement(number: &str, claim: &str, evidence: Evidence) -> Judgement {
             (verdict, text)
         }
     };
-    Judgement { number: number.into(), claim: claim.into(), verdict, evidence }
+    Judgement {
+        number: number.into(),
+        claim: claim.into(),
+        verdict,
+        evidence,
+    }
 }
 
 fn not_judged(number: &str, claim: &str, reason: &str) -> Judgement {
@@ -159,7 +185,11 @@ fn difference(a: Mean, b: Mean, or_equal: bool) -> Comparison {
         (None, None) => None,
         (a, b) => Some(a.unwrap_or(0.0).hypot(b.unwrap_or(0.0))),
     };
-    Comparison { margin: a.value - b.value, stderr, or_equal }
+    Comparison {
+        margin: a.value - b.value,
+        stderr,
+        or_equal,
+    }
 }
 
 /// Layers that have the number, with its mean.
@@ -167,7 +197,9 @@ fn means<'a>(
     layers: &'a [Layer],
     number: impl Fn(&Measure) -> Option<f64> + Copy + 'a,
 ) -> impl Iterator<Item = (&'a str, Mean)> {
-    layers.iter().filter_map(move |layer| Some((layer.name, layer.mean(number)?)))
+    layers
+        .iter()
+        .filter_map(move |layer| Some((layer.name, layer.mean(number)?)))
 }
 
 fn list(values: &[(&str, Mean)]) -> String {
@@ -179,19 +211,27 @@ fn list(values: &[(&str, Mean)]) -> String {
     text.trim_end().into()
 }
 
-fn never_rises(
-    layers: &[Layer],
-    number: impl Fn(&Measure) -> Option<f64> + Copy,
-) -> Evidence {
+fn never_rises(layers: &[Layer], number: impl Fn(&Measure) -> Option<f64> + Copy) -> Evidence {
     let values: Vec<_> = means(layers, number).collect();
     if values.len() < 2 {
         return Err("fewer than two layers have this number".into());
     }
-    let steps = values.windows(2).map(|pair| difference(pair[0].1, pair[1].1, true)).collect();
+    let steps = values
+        .windows(2)
+        .map(|pair| difference(pair[0].1, pair[1].1, true))
+        .collect();
     // A number that must grow comes in with a minus sign, which is not shown.
     let shown: Vec<_> = values
         .iter()
-        .map(|(name, mean)| (*name, Mean { value: mean.value.abs(), ..*mean }))
+        .map(|(name, mean)| {
+            (
+                *name,
+                Mean {
+                    value: mean.value.abs(),
+                    ..*mean
+                },
+            )
+        })
         .collect();
     Ok((steps, list(&shown)))
 }
@@ -225,16 +265,34 @@ fn against(
     curve.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (mut comparisons, mut text) = (Vec::new(), String::new());
     for layer in these {
-        let Some((resolution, mean)) = point(layer) else { continue };
-        let around = curve.windows(2).find(|w| w[0].0 <= resolution && resolution < w[1].0);
-        let Some([left, right]) = around.map(|w| [w[0], w[1]]) else { continue };
+        let Some((resolution, mean)) = point(layer) else {
+            continue;
+        };
+        let around = curve
+            .windows(2)
+            .find(|w| w[0].0 <= resolution && resolution < w[1].0);
+        let Some([left, right]) = around.map(|w| [w[0], w[1]]) else {
+            continue;
+        };
         let share = (resolution - left.0) / (right.0 - left.0);
         let blend = |a: f64, b: f64| a + share * (b - a);
-        let stderr = left.1.stderr.zip(right.1.stderr).map(|(a, b)| factor * blend(a, b));
+        let stderr = left
+            .1
+            .stderr
+            .zip(right.1.stderr)
+            .map(|(a, b)| factor * blend(a, b));
         let value = factor * blend(left.1.value, right.1.value);
-        let other = Mean { value, stderr, count: left.1.count.min(right.1.count) };
+        let other = Mean {
+            value,
+            stderr,
+            count: left.1.count.min(right.1.count),
+        };
         comparisons.push(difference(mean, other, false));
-        let _ = write!(text, "{} {:.3} against {value:.3}  ", layer.name, mean.value);
+        let _ = write!(
+            text,
+            "{} {:.3} against {value:.3}  ",
+            layer.name, mean.value
+        );
     }
     if comparisons.is_empty() {
         return Err("no two share a resolution".into());
@@ -256,12 +314,18 @@ fn power_laws(layers: &[Layer], bound: f64, sign: f64) -> Evidence {
         stderr: ks.stderr,
         or_equal: sign > 0.0,
     });
-    Ok((comparisons.collect(), format!("KS {} (bound {bound})", list(&values))))
+    Ok((
+        comparisons.collect(),
+        format!("KS {} (bound {bound})", list(&values)),
+    ))
 }
 
 /// The clustering with most clusters among those with at most `k`; all of them larger, the smallest.
 fn largest_up_to<'a, 'b>(clusters: &'a [Layer<'b>], k: usize) -> &'a [Layer<'b>] {
-    let within = clusters.iter().take_while(|c| c.name.parse().is_ok_and(|n: usize| n <= k)).count();
+    let within = clusters
+        .iter()
+        .take_while(|c| c.name.parse().is_ok_and(|n: usize| n <= k))
+        .count();
     let chosen = within.saturating_sub(1);
     clusters.get(chosen..=chosen).unwrap_or_default()
 }
@@ -278,7 +342,12 @@ fn fewer_in_the_middle(trained: &[Layer], control: &[Layer], (low, high): (f64, 
             Some(f64::from(u8::from(low < resolution && resolution < high)))
         };
         Mean::of((0..most).map(|realization| {
-            Some(layers.iter().filter_map(|layer| inside(layer, realization)).sum())
+            Some(
+                layers
+                    .iter()
+                    .filter_map(|layer| inside(layer, realization))
+                    .sum(),
+            )
         }))
     };
     let (Some(trained), Some(control)) = (count(trained), count(control)) else {
@@ -298,7 +367,9 @@ fn largest_sum(layers: &[Layer], critical: usize) -> Evidence {
         return Err(format!("the network has no layer {name}"));
     };
     let others = values.iter().filter(|(layer, _)| *layer != name);
-    let comparisons = others.map(|(_, mean)| difference(largest, *mean, false)).collect();
+    let comparisons = others
+        .map(|(_, mean)| difference(largest, *mean, false))
+        .collect();
     Ok((comparisons, list(&values)))
 }
 
@@ -310,9 +381,15 @@ fn zipf(layers: &[Layer], rules: &Rules) -> Evidence {
     };
     let (low, high) = rules.zipf;
     let stderr = beta.stderr;
-    let comparisons = [beta.value - low, high - beta.value]
-        .map(|margin| Comparison { margin, stderr, or_equal: true });
-    Ok((comparisons.into(), format!("β {:.3}, bounds {low} and {high}", beta.value)))
+    let comparisons = [beta.value - low, high - beta.value].map(|margin| Comparison {
+        margin,
+        stderr,
+        or_equal: true,
+    });
+    Ok((
+        comparisons.into(),
+        format!("β {:.3}, bounds {low} and {high}", beta.value),
+    ))
 }
 
 #[cfg(test)]
@@ -320,7 +397,12 @@ mod tests {
     use super::*;
 
     fn comparison(margin: f64, stderr: Option<f64>, or_equal: bool) -> Verdict {
-        Comparison { margin, stderr, or_equal }.verdict()
+        Comparison {
+            margin,
+            stderr,
+            or_equal,
+        }
+        .verdict()
     }
 
     #[test]
@@ -336,7 +418,11 @@ mod tests {
 
     #[test]
     fn one_failing_margin_fails_a_claim() {
-        let margin = |margin| Comparison { margin, stderr: None, or_equal: false };
+        let margin = |margin| Comparison {
+            margin,
+            stderr: None,
+            or_equal: false,
+        };
         let verdict = |margins: &[f64]| {
             let comparisons = margins.iter().copied().map(margin).collect();
             judgement("1", "a claim", Ok((comparisons, String::new()))).verdict

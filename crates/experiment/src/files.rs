@@ -11,7 +11,10 @@ use crate::Error;
 /// # Errors
 /// [`Error::File`] if the folder cannot be made or the file not be written.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let error = |source| Error::File { path: path.into(), source };
+    let error = |source| Error::File {
+        path: path.into(),
+        source,
+    };
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(error)?;
     }
@@ -22,9 +25,11 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         file.write_all(bytes)?;
         file.sync_all()
     });
-    written.and_then(|()| fs::rename(&beside, path)).map_err(|source| {
-        // What is half there must not stay; that it may not be removable changes nothing.
-        let _ = fs::remove_file(&beside);
-        error(source)
-    })
+    written
+        .and_then(|()| fs::rename(&beside, path))
+        .map_err(|source| {
+            // What is half there must not stay; that it may not be removable changes nothing.
+            let _ = fs::remove_file(&beside);
+            error(source)
+        })
 }

@@ -22,4 +22,4 @@ pub use recipe::{
 pub use record::{RECORD_VERSION, Record, Series, Sidecar};
 pub use run::{Outcome, RunEvent, Status};
 pub use summary::{Layer, Mean, Summary, number_in};
-pub use unit::{measure_clusters, measure_layers};
+pub use unit::{Measured, measure_clusters, measure_layers};

@@ -178,11 +178,19 @@ impl Recipe {
         let path = Path::new(name_or_path);
         if !path.is_file() {
             let names: Vec<_> = RECIPES.iter().map(|(name, _)| *name).collect();
-            let problem = format!("is not known; there is {}, or the path of a TOML file", names.join(", "));
-            return Err(Error::Recipe { recipe: name_or_path.into(), problem });
+            let problem = format!(
+                "is not known; there is {}, or the path of a TOML file",
+                names.join(", ")
+            );
+            return Err(Error::Recipe {
+                recipe: name_or_path.into(),
+                problem,
+            });
         }
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| Error::File { path: path.into(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| Error::File {
+            path: path.into(),
+            source,
+        })?;
         Self::parse(name_or_path, &text)
     }
 
@@ -191,12 +199,18 @@ impl Recipe {
             let before = &text[..error.span().map_or(0, |span| span.start)];
             let line = before.matches('\n').count() + 1;
             let problem = format!("line {line}: {}", error.message().replace('\n', " "));
-            Error::Recipe { recipe: name.into(), problem }
+            Error::Recipe {
+                recipe: name.into(),
+                problem,
+            }
         })?;
         for size in [&recipe.smoke, &recipe.quick, &recipe.full] {
             if size.realizations == 0 || size.observations == Some(0) {
                 let problem = "realizations and observations must be at least 1".into();
-                return Err(Error::Recipe { recipe: name.into(), problem });
+                return Err(Error::Recipe {
+                    recipe: name.into(),
+                    problem,
+                });
             }
             recipe.dbn_of(size, None, None).validate()?;
         }
@@ -217,7 +231,10 @@ impl Recipe {
         let realizations = choice.realizations.unwrap_or(size.realizations);
         if realizations == 0 {
             let problem = "0 realizations; ask for at least 1".into();
-            return Err(Error::Recipe { recipe: self.title, problem });
+            return Err(Error::Recipe {
+                recipe: self.title,
+                problem,
+            });
         }
         let dbn = self.dbn_of(size, choice.preset, choice.updates);
         dbn.validate()?;
@@ -239,7 +256,12 @@ impl Recipe {
                 if series == Series::KMeans {
                     units.extend(k_means.k.iter().map(|&k| {
                         let max_iterations = k_means.max_iterations;
-                        let config = KMeansConfig { k, max_iterations, seed, ..KMeansConfig::default() };
+                        let config = KMeansConfig {
+                            k,
+                            max_iterations,
+                            seed,
+                            ..KMeansConfig::default()
+                        };
                         unit(series, format!("k-means-{k}"), Task::KMeans(config))
                     }));
                 } else {
@@ -248,7 +270,11 @@ impl Recipe {
             }
         }
         units.sort_by_key(|unit| (unit.realization, std::cmp::Reverse(unit.cost())));
-        Ok(Plan { recipe: self, choice, units })
+        Ok(Plan {
+            recipe: self,
+            choice,
+            units,
+        })
     }
 
     fn dbn_of(&self, size: &SizeConfig, preset: Option<Preset>, updates: Option<u64>) -> DbnConfig {
@@ -269,12 +295,23 @@ impl Recipe {
 }
 
 impl Unit {
+    /// The unit's share of a run's work, in arbitrary units: for progress.
+    #[must_use]
+    pub fn weight(&self) -> f64 {
+        // Everything takes a moment.
+        self.cost() as f64 + 1.0
+    }
+
     /// Rough multiplications, in millions: enough to put the longest units first.
     fn cost(&self) -> u64 {
         let observations = self.observations.unwrap_or(60_000) as u64;
         let cost = match &self.task {
             Task::Dbn(config) => {
-                let weights: usize = config.layers.windows(2).map(|sizes| sizes[0] * sizes[1]).sum();
+                let weights: usize = config
+                    .layers
+                    .windows(2)
+                    .map(|sizes| sizes[0] * sizes[1])
+                    .sum();
                 let updates = match self.series {
                     Series::Untrained => 0,
                     _ => config.training.total_updates(observations as usize),
@@ -295,7 +332,14 @@ mod tests {
     use super::*;
 
     fn choice(size: Size) -> Choice {
-        Choice { size, preset: None, updates: None, realizations: None, data: "digits".into(), seed: 1 }
+        Choice {
+            size,
+            preset: None,
+            updates: None,
+            realizations: None,
+            data: "digits".into(),
+            seed: 1,
+        }
     }
 
     #[test]
@@ -309,20 +353,38 @@ mod tests {
 
     #[test]
     fn units_have_names_of_their_own_and_the_longest_come_first() {
-        let plan = Recipe::load("fig2").expect("known").plan(choice(Size::Full)).expect("valid");
+        let plan = Recipe::load("fig2")
+            .expect("known")
+            .plan(choice(Size::Full))
+            .expect("valid");
         assert_eq!(plan.units.len(), 12 * (3 + 13));
         let names: std::collections::BTreeSet<_> = plan.units.iter().map(|u| &u.name).collect();
         assert_eq!(names.len(), plan.units.len());
-        let first: Vec<_> = plan.units.iter().take_while(|unit| unit.realization == 0).collect();
-        assert!(first.windows(2).all(|pair| pair[0].cost() >= pair[1].cost()));
+        let first: Vec<_> = plan
+            .units
+            .iter()
+            .take_while(|unit| unit.realization == 0)
+            .collect();
+        assert!(
+            first
+                .windows(2)
+                .all(|pair| pair[0].cost() >= pair[1].cost())
+        );
         assert_ne!(plan.units[0].seed, plan.units[20].seed);
     }
 
     #[test]
     fn presets_and_updates_override_in_that_order() {
         let updates = |preset, updates| {
-            let choice = Choice { preset, updates, ..choice(Size::Quick) };
-            let plan = Recipe::load("fig2").expect("known").plan(choice).expect("valid");
+            let choice = Choice {
+                preset,
+                updates,
+                ..choice(Size::Quick)
+            };
+            let plan = Recipe::load("fig2")
+                .expect("known")
+                .plan(choice)
+                .expect("valid");
             let config = plan.units.iter().find_map(|unit| match &unit.task {
                 Task::Dbn(config) => Some(config.training.clone()),
                 Task::KMeans(_) => None,
@@ -337,13 +399,30 @@ mod tests {
 
     #[test]
     fn what_is_no_recipe_is_refused_with_its_place() {
-        let text = RECIPES[0].1.replace("realizations = 12", "realisations = 12");
-        let error = Recipe::parse("mine.toml", &text).expect_err("unknown key").to_string();
-        let line = RECIPES[0].1.lines().position(|line| line.contains("realizations = 12"));
+        let text = RECIPES[0]
+            .1
+            .replace("realizations = 12", "realisations = 12");
+        let error = Recipe::parse("mine.toml", &text)
+            .expect_err("unknown key")
+            .to_string();
+        let line = RECIPES[0]
+            .1
+            .lines()
+            .position(|line| line.contains("realizations = 12"));
         let place = format!("recipe mine.toml: line {}: ", line.expect("there") + 1);
-        assert!(error.starts_with(&place) && error.contains("realisations"), "{error}");
-        let text = RECIPES[0].1.replace("learning_rate = 0.1", "learning_rate = 0.0");
+        assert!(
+            error.starts_with(&place) && error.contains("realisations"),
+            "{error}"
+        );
+        let text = RECIPES[0]
+            .1
+            .replace("learning_rate = 0.1", "learning_rate = 0.0");
         assert!(Recipe::parse("mine.toml", &text).is_err());
-        assert!(Recipe::load("fig99").expect_err("unknown").to_string().contains("fig2"));
+        assert!(
+            Recipe::load("fig99")
+                .expect_err("unknown")
+                .to_string()
+                .contains("fig2")
+        );
     }
 }

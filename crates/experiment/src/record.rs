@@ -54,7 +54,10 @@ impl Record {
     /// [`Error::File`] if one cannot be written.
     pub fn save(&self, sidecar: &Sidecar, out: &Path) -> Result<(), Error> {
         let path = Self::path(out, &self.unit.name);
-        write_whole(&path.with_extension("safetensors"), &sidecar.to_bytes(&path)?)?;
+        write_whole(
+            &path.with_extension("safetensors"),
+            &sidecar.to_bytes(&path)?,
+        )?;
         let json = serde_json::to_vec_pretty(self).map_err(|error| problem(&path, error))?;
         write_whole(&path, &json)
     }
@@ -68,7 +71,10 @@ impl Record {
         let path = Self::path(out, unit);
         let text = match fs::read(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            read => read.map_err(|source| Error::File { path: path.clone(), source })?,
+            read => read.map_err(|source| Error::File {
+                path: path.clone(),
+                source,
+            })?,
         };
         let json: serde_json::Value =
             serde_json::from_slice(&text).map_err(|error| problem(&path, error))?;
@@ -79,8 +85,10 @@ impl Record {
         }
         let record = serde_json::from_value(json).map_err(|error| problem(&path, error))?;
         let companion = path.with_extension("safetensors");
-        let bytes = fs::read(&companion)
-            .map_err(|source| Error::File { path: companion.clone(), source })?;
+        let bytes = fs::read(&companion).map_err(|source| Error::File {
+            path: companion.clone(),
+            source,
+        })?;
         Ok(Some((record, Sidecar::from_bytes(&bytes, &companion)?)))
     }
 }
@@ -125,8 +133,14 @@ impl Sidecar {
         let tensors: Vec<(String, usize, Vec<u8>)> = (1..)
             .zip(&self.spectra)
             .map(|(layer, pairs)| {
-                let bytes = pairs.iter().flat_map(|(k, m)| [k.to_le_bytes(), m.to_le_bytes()]);
-                (format!("spectrum.{layer:03}"), pairs.len(), bytes.flatten().collect())
+                let bytes = pairs
+                    .iter()
+                    .flat_map(|(k, m)| [k.to_le_bytes(), m.to_le_bytes()]);
+                (
+                    format!("spectrum.{layer:03}"),
+                    pairs.len(),
+                    bytes.flatten().collect(),
+                )
             })
             .collect();
         let mut views = Vec::with_capacity(tensors.len());
@@ -148,17 +162,25 @@ impl Sidecar {
             }
             let pair = |bytes: &[u8]| {
                 let number = |bytes: &[u8]| {
-                    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+                    bytes
+                        .iter()
+                        .rev()
+                        .fold(0, |number, byte| number << 8 | u64::from(*byte))
                 };
                 (number(&bytes[..8]), number(&bytes[8..]))
             };
             Ok(view.data().chunks_exact(16).map(pair).collect())
         });
-        Ok(Self { spectra: spectra.collect::<Result<_, _>>()? })
+        Ok(Self {
+            spectra: spectra.collect::<Result<_, _>>()?,
+        })
     }
 }
 
 fn problem(path: &Path, what: impl std::fmt::Display) -> Error {
     let problem = format!("{what}; delete it and its unit is run again");
-    Error::Record { path: path.into(), problem }
+    Error::Record {
+        path: path.into(),
+        problem,
+    }
 }

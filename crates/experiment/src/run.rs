@@ -4,8 +4,8 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use resrel_data::Dataset;
 use resrel_kernels::Workers;
@@ -98,7 +98,10 @@ impl Plan {
     /// [`Error::File`] if there is none, [`Error::Record`] if it cannot be understood.
     pub fn load(out: &Path) -> Result<Self, Error> {
         let path = out.join(PLAN_FILE);
-        let text = fs::read(&path).map_err(|source| Error::File { path: path.clone(), source })?;
+        let text = fs::read(&path).map_err(|source| Error::File {
+            path: path.clone(),
+            source,
+        })?;
         serde_json::from_slice(&text).map_err(|error| {
             let problem = format!("{error}; the folder is damaged or of another version of resrel");
             Error::Record { path, problem }
@@ -108,9 +111,15 @@ impl Plan {
     /// How far the run of this plan in `out` is.
     #[must_use]
     pub fn status(&self, out: &Path) -> Status {
-        let mut status = Status { done: Vec::new(), begun: Vec::new(), waiting: Vec::new() };
+        let mut status = Status {
+            done: Vec::new(),
+            begun: Vec::new(),
+            waiting: Vec::new(),
+        };
         for unit in &self.units {
-            let checkpoint = out.join("checkpoints").join(format!("{}.safetensors", unit.name));
+            let checkpoint = out
+                .join("checkpoints")
+                .join(format!("{}.safetensors", unit.name));
             let list = if Record::path(out, &unit.name).is_file() {
                 &mut status.done
             } else if checkpoint.is_file() {
@@ -133,7 +142,10 @@ impl Plan {
             if let Some((record, sidecar)) = Record::load(out, &unit.name)? {
                 if record.unit != *unit || record.data != self.choice.data {
                     let difference = format!("record {} has other settings", unit.name);
-                    return Err(Error::OtherRun { folder: out.into(), difference });
+                    return Err(Error::OtherRun {
+                        folder: out.into(),
+                        difference,
+                    });
                 }
                 records.push((record, sidecar));
             }
@@ -156,16 +168,25 @@ impl Plan {
     ) -> Result<Outcome, Error> {
         self.claim(out)?;
         let found = self.records(out)?;
-        let is_done = |unit: &&Unit| !found.iter().any(|(record, _)| record.unit.name == unit.name);
+        let is_done = |unit: &&Unit| {
+            !found
+                .iter()
+                .any(|(record, _)| record.unit.name == unit.name)
+        };
         let waiting: Vec<&Unit> = self.units.iter().filter(is_done).collect();
-        let resumed = RunEvent::Resumed { done: found.len(), units: self.units.len() };
+        let resumed = RunEvent::Resumed {
+            done: found.len(),
+            units: self.units.len(),
+        };
         let stop = AtomicBool::new(observer(&resumed).is_break());
         let slots = threads.max(1).min(waiting.len().max(1));
         let failures = Mutex::new(Vec::new());
         let next = AtomicUsize::new(0);
         let work = |slot: usize, workers: &Workers| {
             while !stop.load(Ordering::Relaxed) {
-                let Some(unit) = waiting.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
+                let Some(unit) = waiting.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                    return;
+                };
                 let tell = |event: &RunEvent| {
                     if observer(event).is_break() {
                         stop.store(true, Ordering::Relaxed);
@@ -192,8 +213,12 @@ impl Plan {
                     Ok(false) => return,
                     Ok(true) => tell(&RunEvent::Finished { unit, slot }),
                     Err(error) => {
-                        let flow = tell(&RunEvent::Failed { unit, slot, error: &error });
-                        let mut failures = failures.lock().unwrap_or_else(|lock| lock.into_inner());
+                        let flow = tell(&RunEvent::Failed {
+                            unit,
+                            slot,
+                            error: &error,
+                        });
+                        let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
                         failures.push((unit.name.clone(), error));
                         flow
                     }
@@ -211,7 +236,9 @@ impl Plan {
         });
         Ok(Outcome {
             records: self.records(out)?,
-            failures: failures.into_inner().unwrap_or_else(|lock| lock.into_inner()),
+            failures: failures
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner),
             interrupted: stop.into_inner(),
         })
     }
@@ -220,8 +247,10 @@ impl Plan {
     fn claim(&self, out: &Path) -> Result<(), Error> {
         let path = out.join(PLAN_FILE);
         if !path.exists() {
-            let json = serde_json::to_vec_pretty(self)
-                .map_err(|error| Error::Record { path: path.clone(), problem: error.to_string() })?;
+            let json = serde_json::to_vec_pretty(self).map_err(|error| Error::Record {
+                path: path.clone(),
+                problem: error.to_string(),
+            })?;
             return write_whole(&path, &json);
         }
         let there = Self::load(out)?;
@@ -232,8 +261,15 @@ impl Plan {
             "the same choices of another recipe".into()
         } else {
             let json = |choice| serde_json::to_string(choice).unwrap_or_default();
-            format!("{} there, {} asked for", json(&there.choice), json(&self.choice))
+            format!(
+                "{} there, {} asked for",
+                json(&there.choice),
+                json(&self.choice)
+            )
         };
-        Err(Error::OtherRun { folder: out.into(), difference })
+        Err(Error::OtherRun {
+            folder: out.into(),
+            difference,
+        })
     }
 }

@@ -9,6 +9,7 @@ use crate::{Error, Record, Series, Sidecar};
 /// A mean over realizations.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mean {
+    /// x̄ = Σ x / n.
     pub value: f64,
     /// Standard error of the mean; `None` with a single value.
     pub stderr: Option<f64>,
@@ -42,6 +43,7 @@ impl Mean {
 /// One layer (or clustering) of a series, over its realizations.
 #[derive(Debug)]
 pub struct Layer<'a> {
+    /// Its name: H1 …, or the number of clusters.
     pub name: &'a str,
     measures: Vec<&'a Measure>,
     /// m_k added over the realizations; `None` where no realization has a spectrum.
@@ -80,9 +82,18 @@ pub struct Summary<'a> {
 
 impl<'a> Summary<'a> {
     /// Groups the records by series and layer. Their order does not matter.
+    ///
+    /// # Errors
+    /// [`Error::Record`] if a record has not one spectrum a layer, or one is no spectrum.
     pub fn new(records: &'a [(Record, Sidecar)]) -> Result<Self, Error> {
         let mut units: Vec<&(Record, Sidecar)> = records.iter().collect();
-        units.sort_by_key(|(record, _)| (record.unit.series, record.unit.realization, &record.unit.name));
+        units.sort_by_key(|(record, _)| {
+            (
+                record.unit.series,
+                record.unit.realization,
+                &record.unit.name,
+            )
+        });
 
         let mut data: Vec<&str> = Vec::new();
         let mut observations: BTreeMap<u64, usize> = BTreeMap::new();
@@ -143,6 +154,7 @@ impl<'a> Summary<'a> {
     }
 
     /// Number of realizations of one series.
+    #[must_use]
     pub fn realizations(&self, series: Series) -> usize {
         self.realizations.get(&series).copied().unwrap_or(0)
     }
@@ -164,7 +176,10 @@ impl<'a> Group<'a> {
             let spectrum = Spectrum::from_pairs(self.pairs);
             Some(spectrum.map_err(|error| Error::Record {
                 path: format!("records/{}.safetensors", self.unit).into(),
-                problem: format!("layer {}: {error}; delete it and its unit is run again", self.name),
+                problem: format!(
+                    "layer {}: {error}; delete it and its unit is run again",
+                    self.name
+                ),
             })?)
         };
         Ok(Layer {

@@ -8,12 +8,15 @@ use std::time::Instant;
 use resrel_boltzmann::{
     Dbn, DbnConfig, DbnTrainer, Event, Inputs, Monitor, TrainedDbn, remove_checkpoint,
 };
-use resrel_cluster::KMeans;
+use resrel_cluster::{ClusterError, KMeans, k_means};
 use resrel_data::{Dataset, Samples, shuffled};
 use resrel_kernels::{BitRows, Workers, instruction_set};
 use resrel_measure::{Measure, StateCounts, classification_error};
 
 use crate::{Error, RECORD_VERSION, Record, Series, Sidecar, Task, Unit};
+
+/// A measure, and the spectrum that it was made from: pairs (k, m_k), k ascending.
+pub type Measured = (Measure, Vec<(u64, u64)>);
 
 /// What happens while a unit runs.
 #[derive(Debug)]
@@ -33,9 +36,15 @@ pub(crate) fn run_unit(
     workers: &Workers,
     observer: &mut (dyn FnMut(UnitEvent) -> ControlFlow<()> + Send),
 ) -> Result<Option<(Record, Sidecar)>, Error> {
-    let mut work = Work { unit, workers, seconds: BTreeMap::new() };
+    let mut work = Work {
+        unit,
+        workers,
+        seconds: BTreeMap::new(),
+    };
     let all = &data.train;
-    let some = unit.observations.filter(|count| *count < all.observations());
+    let some = unit
+        .observations
+        .filter(|count| *count < all.observations());
     let part = some.map(|count| all.first(count));
     let observed = part.as_ref().unwrap_or(all);
     let control = (unit.series == Series::Shuffled)
@@ -43,7 +52,10 @@ pub(crate) fn run_unit(
     let samples = control.as_ref().unwrap_or(observed);
     let (measured, trained) = match &unit.task {
         Task::Dbn(config) => {
-            let validation = data.test.as_ref().filter(|_| unit.series == Series::Trained);
+            let validation = data
+                .test
+                .as_ref()
+                .filter(|_| unit.series == Series::Trained);
             let Some(trained) = work.train(config, samples, validation, out, observer)? else {
                 return Ok(None);
             };
@@ -53,18 +65,16 @@ pub(crate) fn run_unit(
             (measured, Some(trained))
         }
         Task::KMeans(config) => {
-            let mut stopped = false;
             let result = work.timed("cluster", |_| {
-                KMeans::fit(&samples.values, config, workers, &mut |progress| {
+                k_means(samples.values.view(), config, workers, &mut |progress| {
                     let most = config.max_iterations as f64;
-                    let flow = observer(UnitEvent::Done(progress.iteration as f64 / most));
-                    stopped = flow.is_break();
-                    flow
+                    observer(UnitEvent::Done(progress.iteration as f64 / most))
                 })
-            })?;
-            if stopped {
-                return Ok(None);
-            }
+            });
+            let result = match result {
+                Err(ClusterError::Interrupted { .. }) => return Ok(None),
+                result => result?,
+            };
             let measured = work.timed("measure", |_| measure_clusters(&result, samples))?;
             (vec![measured], None)
         }
@@ -90,14 +100,16 @@ pub(crate) fn run_unit(
 ///
 /// # Errors
 /// [`Error::Measure`] if there are no observations.
-pub fn measure_layers(
-    states: &[BitRows],
-    samples: &Samples,
-) -> Result<Vec<(Measure, Vec<(u64, u64)>)>, Error> {
+pub fn measure_layers(states: &[BitRows], samples: &Samples) -> Result<Vec<Measured>, Error> {
     (1..)
         .zip(states)
         .map(|(layer, states)| {
-            measure_states(&format!("H{layer}"), states.words(), states.words_per_row(), samples)
+            measure_states(
+                &format!("H{layer}"),
+                states.words(),
+                states.words_per_row(),
+                samples,
+            )
         })
         .collect()
 }
@@ -106,11 +118,12 @@ pub fn measure_layers(
 ///
 /// # Errors
 /// [`Error::Measure`] if there are no observations.
-pub fn measure_clusters(
-    clusters: &KMeans,
-    samples: &Samples,
-) -> Result<(Measure, Vec<(u64, u64)>), Error> {
-    let words: Vec<u64> = clusters.assignments.iter().map(|&cluster| cluster.into()).collect();
+pub fn measure_clusters(clusters: &KMeans, samples: &Samples) -> Result<Measured, Error> {
+    let words: Vec<u64> = clusters
+        .assignments
+        .iter()
+        .map(|&cluster| cluster.into())
+        .collect();
     measure_states(&clusters.centroids.nrows().to_string(), &words, 1, samples)
 }
 
@@ -119,11 +132,14 @@ fn measure_states(
     words: &[u64],
     words_per_row: usize,
     samples: &Samples,
-) -> Result<(Measure, Vec<(u64, u64)>), Error> {
+) -> Result<Measured, Error> {
     let mut counts = StateCounts::new(words_per_row);
     let mut states = Vec::new();
     counts.observe_rows_into(words, &mut states)?;
-    let error = samples.labels.as_deref().map(|labels| classification_error(&states, labels));
+    let error = samples
+        .labels
+        .as_deref()
+        .map(|labels| classification_error(&states, labels));
     let spectrum = counts.spectrum()?;
     let measure = Measure::new(name, &spectrum, error.transpose()?);
     Ok((measure, spectrum.pairs().to_vec()))
@@ -163,8 +179,10 @@ impl Work<'_> {
             }));
         }
         let folder = out.join("checkpoints");
-        std::fs::create_dir_all(&folder)
-            .map_err(|source| Error::File { path: folder.clone(), source })?;
+        std::fs::create_dir_all(&folder).map_err(|source| Error::File {
+            path: folder.clone(),
+            source,
+        })?;
         let checkpoint = folder.join(format!("{}.safetensors", self.unit.name));
         let trainer = match DbnTrainer::resume(&checkpoint, config, self.unit.seed)? {
             None => DbnTrainer::new(config, self.unit.seed)?,
@@ -180,19 +198,29 @@ impl Work<'_> {
         let validation = validation.map(|samples| Inputs::Borrowed(&samples.values));
         let workers = self.workers;
         let trained = self.timed("train", |_| {
-            trainer.run(workers, &inputs, validation.as_ref(), Some(&checkpoint), &mut |event| {
-                match event {
+            trainer.run(
+                workers,
+                &inputs,
+                validation.as_ref(),
+                Some(&checkpoint),
+                &mut |event| match event {
                     Event::Progress { done, .. } => observer(UnitEvent::Done(*done)),
                     _ => ControlFlow::Continue(()),
-                }
-            })
+                },
+            )
         })?;
-        let Some(trained) = trained else { return Ok(None) };
+        let Some(trained) = trained else {
+            return Ok(None);
+        };
         if self.unit.series == Series::Trained {
             let folder = out.join("models");
-            std::fs::create_dir_all(&folder)
-                .map_err(|source| Error::File { path: folder.clone(), source })?;
-            trained.dbn.save(&folder.join(format!("{}.safetensors", self.unit.name)))?;
+            std::fs::create_dir_all(&folder).map_err(|source| Error::File {
+                path: folder.clone(),
+                source,
+            })?;
+            trained
+                .dbn
+                .save(&folder.join(format!("{}.safetensors", self.unit.name)))?;
         }
         remove_checkpoint(&checkpoint)?;
         Ok(Some(trained))

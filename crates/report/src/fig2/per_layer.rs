@@ -1,0 +1,142 @@
+//! What panels (c) and (d) share: one number of every layer, trained and untrained.
+
+use std::fmt::Write;
+
+use resrel_experiment::Series;
+
+use super::{Drawn, cell, joining, quoted, series_marker, series_name};
+use crate::axis::Axis;
+use crate::panel::{Entry, Item, Panel, Point};
+use resrel_experiment::{Layer, Summary};
+
+/// Drawn in this order.
+pub(super) const NETWORKS: [Series; 2] = [Series::Untrained, Series::Trained];
+
+/// How far the two networks' points are moved apart, in layers, so that bars do not cover.
+const APART: f64 = 0.08;
+
+/// A value of one layer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Value {
+    pub value: f64,
+    pub stderr: Option<f64>,
+}
+
+/// The networks' layers in one list of names, with their points.
+pub(super) struct Points {
+    pub names: Vec<String>,
+    pub items: Vec<Item>,
+    pub legend: Vec<Entry>,
+    pub notes: Vec<String>,
+    /// Smallest and largest value; `None` without any.
+    pub range: Option<(f64, f64)>,
+}
+
+/// Collects `value` of every layer of the networks.
+pub(super) fn points(
+    summary: &Summary,
+    what: &str,
+    value: impl Fn(&Layer) -> Option<Value>,
+) -> Points {
+    let mut names: Vec<String> = Vec::new();
+    for series in NETWORKS.into_iter().rev() {
+        for layer in summary.layers(series) {
+            if names.iter().all(|name| name != layer.name) {
+                names.push(layer.name.to_owned());
+            }
+        }
+    }
+    names.sort_by_key(|name| resrel_experiment::number_in(name));
+    let mut all = Points {
+        names,
+        items: Vec::new(),
+        legend: Vec::new(),
+        notes: Vec::new(),
+        range: None,
+    };
+    for (series, shift) in NETWORKS.into_iter().zip([APART, -APART]) {
+        let layers = summary.layers(series);
+        let mut points = Vec::new();
+        let mut undefined = Vec::new();
+        for layer in layers {
+            let place = all.names.iter().position(|name| name == layer.name);
+            match (place, value(layer)) {
+                (Some(place), Some(value)) => points.push(Point {
+                    x: place as f64 + shift,
+                    y: value.value,
+                    x_stderr: 0.0,
+                    y_stderr: value.stderr.unwrap_or(0.0),
+                }),
+                _ => undefined.push(layer.name),
+            }
+        }
+        let name = series_name(series);
+        if points.is_empty() {
+            all.notes.push(format!("No values: {name}."));
+            continue;
+        }
+        if !undefined.is_empty() {
+            all.notes.push(format!(
+                "{what} undefined, {name}: {}.",
+                undefined.join(", ")
+            ));
+        }
+        for point in &points {
+            let (low, high) = all.range.unwrap_or((point.y, point.y));
+            all.range = Some((low.min(point.y), high.max(point.y)));
+        }
+        let marker = series_marker(series);
+        let line = points.iter().map(|p| (p.x, p.y)).collect();
+        all.items.push(Item::Line(line, joining(marker.colour)));
+        all.items.push(Item::Markers(points, marker));
+        all.legend.push(Entry {
+            text: name.to_owned(),
+            marker: Some(marker),
+            stroke: Some(joining(marker.colour)),
+        });
+    }
+    all.legend.reverse();
+    all
+}
+
+/// Panel (d): the classification error.
+pub(super) fn classification_error(summary: &Summary) -> Drawn {
+    let mut csv = String::from(
+        "series,layer,realizations,classification_error,classification_error_stderr\n",
+    );
+    for series in NETWORKS.into_iter().rev() {
+        for layer in summary.layers(series) {
+            if let Some(mean) = layer.mean(|measure| measure.classification_error) {
+                let _ = writeln!(
+                    csv,
+                    "{},{},{},{},{}",
+                    series_name(series),
+                    quoted(layer.name),
+                    mean.count,
+                    mean.value,
+                    cell(mean.stderr)
+                );
+            }
+        }
+    }
+    let points = points(summary, "Error", |layer| {
+        let mean = layer.mean(|measure| measure.classification_error)?;
+        Some(Value {
+            value: mean.value,
+            stderr: mean.stderr,
+        })
+    });
+    let highest = points.range.map_or(1.0, |(_, high)| high.max(0.1));
+    Drawn {
+        panel: Panel {
+            letter: 'd',
+            title: "Classification error of every layer".to_owned(),
+            x: Axis::names("layer", &points.names),
+            y: Axis::linear("classification error", -0.03 * highest, 1.08 * highest),
+            items: points.items,
+            legend: points.legend,
+            notes: points.notes,
+        },
+        csv,
+    }
+}

@@ -1,0 +1,155 @@
+//! Panel (a): relevance against resolution.
+
+use std::fmt::Write;
+
+use resrel_experiment::Series;
+use resrel_measure::{CurvePoint, power_law_curve};
+
+use super::{BLACK, Drawn, GREY, SERIES, cell, joining, quoted, series_marker, series_name};
+use crate::axis::Axis;
+use crate::panel::{Entry, Item, Labels, Panel, Point};
+use crate::svg::Stroke;
+use resrel_experiment::{Layer, Mean, Summary};
+
+/// The curve's exponents: from where it is far above H\[k\] = H\[s\] to where it has reached the
+/// corner.
+const BETAS: std::ops::RangeInclusive<u32> = 0..=600;
+const BETA_STEP: f64 = 0.02;
+
+const CURVE: Stroke = Stroke {
+    colour: BLACK,
+    width: 1.6,
+    dash: "1.5 3.5",
+};
+const DIAGONAL: Stroke = Stroke {
+    colour: GREY,
+    width: 1.3,
+    dash: "7 4",
+};
+
+pub(super) fn draw(summary: &Summary) -> Drawn {
+    let mut csv = String::from(
+        "series,layer,realizations,resolution,resolution_stderr,relevance,relevance_stderr,curve_beta\n",
+    );
+    let mut markers = Vec::new();
+    let mut notes = Vec::new();
+    let mut legend = Vec::new();
+    let mut highest = 0.5_f64;
+    for series in SERIES {
+        let layers: Vec<(&str, Mean, Mean)> =
+            summary.layers(series).iter().filter_map(place).collect();
+        let missing = summary.layers(series).len() - layers.len();
+        if layers.is_empty() {
+            notes.push(format!("No values: {}.", series_name(series)));
+            continue;
+        }
+        if missing > 0 {
+            notes.push(format!(
+                "{} of {missing} layers undefined.",
+                series_name(series)
+            ));
+        }
+        let marker = series_marker(series);
+        let points: Vec<Point> = layers.iter().map(|(_, s, k)| point(s, k)).collect();
+        let line = points.iter().map(|p| (p.x, p.y)).collect();
+        highest = points
+            .iter()
+            .fold(highest, |top, p| top.max(p.y + p.y_stderr));
+        markers.push(Item::Line(line, joining(marker.colour)));
+        markers.push(Item::Markers(points, marker));
+        if series == Series::Trained {
+            let names = layers.iter().map(|(name, s, k)| {
+                let number = name.strip_prefix('H').unwrap_or(name);
+                (s.value, k.value, number.to_owned())
+            });
+            markers.push(Item::Labels(Labels {
+                points: names.collect(),
+                size: 13.0,
+                colour: BLACK,
+            }));
+        }
+        legend.push(Entry {
+            text: match series {
+                Series::Trained => "trained (layer numbers)".to_owned(),
+                _ => series_name(series).to_owned(),
+            },
+            marker: Some(marker),
+            stroke: Some(joining(marker.colour)),
+        });
+        for (name, s, k) in layers {
+            let _ = writeln!(
+                csv,
+                "{},{},{},{},{},{},{},",
+                series_name(series),
+                quoted(name),
+                s.count,
+                s.value,
+                cell(s.stderr),
+                k.value,
+                cell(k.stderr)
+            );
+        }
+    }
+    legend.reverse();
+    let curve = family(summary.observations);
+    for point in &curve {
+        let _ = writeln!(
+            csv,
+            "power-law family,,,{},,{},,{}",
+            point.resolution, point.relevance, point.beta
+        );
+    }
+    legend.push(Entry {
+        text: "power-law family, not a bound".to_owned(),
+        marker: None,
+        stroke: Some(CURVE),
+    });
+    legend.push(Entry {
+        text: "*H*[*k*] = *H*[*s*]".to_owned(),
+        marker: None,
+        stroke: Some(DIAGONAL),
+    });
+    let mut items = Vec::new();
+    if !markers.is_empty() {
+        let curve = curve.iter().map(|p| (p.resolution, p.relevance)).collect();
+        items.push(Item::Line(vec![(0.0, 0.0), (1.0, 1.0)], DIAGONAL));
+        items.push(Item::Line(curve, CURVE));
+        items.append(&mut markers);
+    }
+    Drawn {
+        panel: Panel {
+            letter: 'a',
+            title: "Relevance against resolution".to_owned(),
+            x: Axis::linear("resolution *H*[*s*] / ln *M*", -0.03, 1.04),
+            y: Axis::linear("relevance *H*[*k*] / ln *M*", -0.02, highest + 0.05),
+            items,
+            legend,
+            notes,
+        },
+        csv,
+    }
+}
+
+/// The family where samples can be: at or below H\[k\] = H\[s\], from the corner at the right on.
+fn family(m: u64) -> Vec<CurvePoint> {
+    let betas: Vec<f64> = BETAS.rev().map(|i| f64::from(i) * BETA_STEP).collect();
+    power_law_curve(m, &betas)
+        .into_iter()
+        .take_while(|point| point.relevance <= point.resolution)
+        .collect()
+}
+
+fn place<'a>(layer: &Layer<'a>) -> Option<(&'a str, Mean, Mean)> {
+    let resolution = layer.mean(|measure| measure.resolution)?;
+    let relevance = layer.mean(|measure| measure.relevance)?;
+    Some((layer.name, resolution, relevance))
+}
+
+fn point(x: &Mean, y: &Mean) -> Point {
+    Point {
+        x: x.value,
+        y: y.value,
+        x_stderr: x.stderr.unwrap_or(0.0),
+        y_stderr: y.stderr.unwrap_or(0.0),
+    }
+}
