@@ -29,7 +29,9 @@ pub enum Error {
         source: resrel_measure::Error,
     },
     /// The picture could not be turned into pixels.
-    #[error("{name}: the picture could not be drawn as PNG ({reason}); its SVG has the same content")]
+    #[error(
+        "{name}: the picture could not be drawn as PNG ({reason}); its SVG has the same content"
+    )]
     Png {
         /// Name of the picture.
         name: String,

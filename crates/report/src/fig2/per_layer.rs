@@ -13,7 +13,7 @@ use crate::summary::{Layer, Summary};
 pub(super) const NETWORKS: [Series; 2] = [Series::Untrained, Series::Trained];
 
 /// How far the two networks' points are moved apart, in layers, so that bars do not cover.
-const APART: f64 = 0.08;
+const APART: f64 = 0.16;
 
 /// A value of one layer.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +54,18 @@ pub(super) fn points(
         notes: Vec::new(),
         range: None,
     };
-    for (series, shift) in NETWORKS.into_iter().zip([APART, -APART]) {
+    let drawn = |series| {
+        summary
+            .layers(series)
+            .iter()
+            .any(|layer| value(layer).is_some())
+    };
+    let apart = if NETWORKS.into_iter().all(drawn) {
+        APART
+    } else {
+        0.0
+    };
+    for (series, shift) in NETWORKS.into_iter().zip([apart, -apart]) {
         let layers = summary.layers(series);
         let mut points = Vec::new();
         let mut undefined = Vec::new();
@@ -76,8 +87,10 @@ pub(super) fn points(
             continue;
         }
         if !undefined.is_empty() {
-            all.notes
-                .push(format!("{what} undefined, {name}: {}.", undefined.join(", ")));
+            all.notes.push(format!(
+                "{what} undefined, {name}: {}.",
+                undefined.join(", ")
+            ));
         }
         for point in &points {
             let (low, high) = all.range.unwrap_or((point.y, point.y));
@@ -129,7 +142,7 @@ pub(super) fn classification_error(summary: &Summary) -> Drawn {
         panel: Panel {
             letter: 'd',
             title: "Classification error of every layer".to_owned(),
-            x: Axis::names("layer", &points.names),
+            x: Panel::names_axis("layer", &points.names),
             y: Axis::linear("classification error", -0.03 * highest, 1.08 * highest),
             items: points.items,
             legend: points.legend,

@@ -5,9 +5,7 @@ use std::fmt::Write;
 use resrel_experiment::Series;
 use resrel_measure::binned;
 
-use super::{
-    BLACK, Drawn, GREY, ORANGE, PURPLE, SKY_BLUE, joining, quoted, series_name,
-};
+use super::{BLACK, Drawn, GREY, ORANGE, PURPLE, SKY_BLUE, joining, quoted, series_name};
 use crate::axis::Axis;
 use crate::panel::{Entry, Item, Panel, Point};
 use crate::summary::{Layer, Summary, number_in};
@@ -16,6 +14,9 @@ use crate::svg::{Marker, Shape, Stroke};
 /// The layers and the number of clusters that the paper shows.
 const LAYERS: [&str; 3] = ["H3", "H6", "H9"];
 const CLUSTERS: &str = "4096";
+
+/// Letters of a layer's name that fit into the legend.
+const LONGEST_NAME: usize = 14;
 
 const ZIPF: Stroke = Stroke {
     colour: GREY,
@@ -45,7 +46,11 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
     } in choices
     {
         let Some(spectrum) = &layer.spectrum else {
-            notes.push(format!("No spectrum: {} {}.", series_name(series), layer.name));
+            notes.push(format!(
+                "No spectrum: {} {}.",
+                series_name(series),
+                layer.name
+            ));
             continue;
         };
         let n = layer.realizations() as f64;
@@ -91,15 +96,12 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
     let mut items = Vec::new();
     if !bins.is_empty() {
         notes.push(
-            "Symbols: mean of *m*_{k} over bins of ratio 2, zeros included. Dots: each *k*."
+            "Symbols: mean of *m*_{*k*} over bins of ratio 2, zeros included. Dots: each *k*."
                 .to_owned(),
         );
         // From the middle of the left edge, where it crosses the data at their own slope.
         let start = (highest * lowest.max(1.0)).sqrt() * 10.0;
-        items.push(Item::Line(
-            vec![(1.0, start), (1e6, start * 1e-12)],
-            ZIPF,
-        ));
+        items.push(Item::Line(vec![(1.0, start), (1e6, start * 1e-12)], ZIPF));
         legend.push(Entry {
             text: "∝ *k*^{−2} (*β* = 1)".to_owned(),
             marker: None,
@@ -113,7 +115,7 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
             letter: 'b',
             title: "Number of states of each frequency".to_owned(),
             x: Axis::log("frequency *k*", 0.7, widest * 1.7),
-            y: Axis::log("degeneracy *m*_{k}", lowest / 2.0, highest * 2.5),
+            y: Axis::log("degeneracy *m*_{*k*}", lowest / 2.0, highest * 2.5),
             items,
             legend,
             notes,
@@ -152,20 +154,17 @@ fn choose<'a>(summary: &'a Summary<'a>, notes: &mut Vec<String>) -> Vec<Choice<'
         .map(|(layer, look)| Choice {
             series: Series::Trained,
             layer,
-            text: match layer.name.strip_prefix('H') {
-                Some(number) => format!("trained *H*_{{{number}}}"),
-                None => format!("trained {}", layer.name),
-            },
+            text: format!("trained {}", shortened(layer.name)),
             marker: marker(look),
         })
         .collect();
 
     let clusters = summary.layers(Series::KMeans);
     let paper = clusters.iter().find(|layer| layer.name == CLUSTERS);
-    let numbered = clusters
+    let largest = clusters
         .iter()
-        .filter(|layer| number_in(layer.name) < u64::MAX);
-    match paper.or_else(|| numbered.last()) {
+        .rfind(|layer| number_in(layer.name) < u64::MAX);
+    match paper.or(largest) {
         Some(layer) => choices.push(Choice {
             series: Series::KMeans,
             layer,
@@ -175,6 +174,14 @@ fn choose<'a>(summary: &'a Summary<'a>, notes: &mut Vec<String>) -> Vec<Choice<'
         None => notes.push("No values: k-means.".to_owned()),
     }
     choices
+}
+
+/// A name that fits into the legend.
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= LONGEST_NAME {
+        return name.to_owned();
+    }
+    name.chars().take(LONGEST_NAME - 1).chain(['…']).collect()
 }
 
 fn marker((colour, shape, filled): (&'static str, Shape, bool)) -> Marker {

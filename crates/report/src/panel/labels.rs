@@ -30,7 +30,7 @@ const COST_LINE: f64 = 3.0;
 const COST_STEP: f64 = 0.5;
 
 /// Names of points in order; neighbours at the same place are named together, `1–3`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Labels {
     /// Position and text of each.
     pub points: Vec<(f64, f64, String)>,
@@ -55,7 +55,8 @@ impl Labels {
                         y + dy * (distance + self.size * 0.4),
                     );
                     let place = around(centre, width, self.size * 0.8);
-                    let cost = cost(&place, &obstacles, &lines) + COST_STEP * (8 * far + turn) as f64 / 2.0;
+                    let cost = cost(&place, &obstacles, &lines)
+                        + COST_STEP * (8 * far + turn) as f64 / 2.0;
                     if cost < least {
                         (best, least) = (place, cost);
                     }
@@ -88,7 +89,11 @@ impl Labels {
         groups
             .into_iter()
             .map(|(place, first, last)| {
-                let text = if first == last { first.to_owned() } else { format!("{first}–{last}") };
+                let text = if first == last {
+                    first.to_owned()
+                } else {
+                    format!("{first}–{last}")
+                };
                 (place, text)
             })
             .collect()
@@ -96,7 +101,12 @@ impl Labels {
 }
 
 fn around((x, y): (f64, f64), width: f64, height: f64) -> Box4 {
-    [x - width / 2.0, y - height / 2.0, x + width / 2.0, y + height / 2.0]
+    [
+        x - width / 2.0,
+        y - height / 2.0,
+        x + width / 2.0,
+        y + height / 2.0,
+    ]
 }
 
 /// Boxes that a text should not cover.
