@@ -1,5 +1,25 @@
 //! Recipe → units → records.
+//!
+//! A [`Recipe`] is a figure as data. With a [`Choice`] it becomes a [`Plan`] of independent units;
+//! [`Plan::run`] works them off on a local pool, each leaving a [`Record`]. A figure is drawn, and
+//! its claims are judged ([`judge`]), from records alone.
 
+mod claims;
+mod error;
+mod files;
+mod recipe;
 mod record;
+mod run;
+mod summary;
+mod unit;
 
+pub use claims::{Judgement, Verdict, judge};
+pub use error::Error;
+pub use files::write_whole;
+pub use recipe::{
+    Choice, Figure, KMeansPlan, Plan, RECIPES, Recipe, Rules, Size, SizeConfig, Task, Unit,
+};
 pub use record::{RECORD_VERSION, Record, Series, Sidecar};
+pub use run::{Outcome, RunEvent, Status};
+pub use summary::{Layer, Mean, Summary, number_in};
+pub use unit::{Measured, measure_clusters, measure_layers};

@@ -59,6 +59,11 @@ impl BitRows {
         &self.words
     }
 
+    /// The words of all rows, to be written; bits past each row's length must stay zero.
+    pub fn words_mut(&mut self) -> &mut [u64] {
+        &mut self.words
+    }
+
     /// The words of one row.
     #[must_use]
     pub fn row(&self, row: usize) -> &[u64] {

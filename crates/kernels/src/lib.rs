@@ -6,15 +6,21 @@
 //! at run time ([`instruction_set`]); all `unsafe` code of the project lives here.
 
 #![allow(unsafe_code)]
+// Inlining is what lets a vector version be compiled for each instruction set.
+#![allow(clippy::inline_always)]
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
 mod bits;
+mod fixed;
+mod nearest;
 mod philox;
 mod product;
 mod sampling;
 mod workers;
 
 pub use bits::BitRows;
+pub use fixed::add_fixed;
+pub use nearest::{PANEL, panel_scores, squared_distance};
 pub use philox::{Purpose, Stream, StreamRng, philox};
 pub use product::product;
 pub use sampling::{Draw, conditional, instruction_set, sigmoid, softplus};

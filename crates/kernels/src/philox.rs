@@ -9,6 +9,7 @@
 
 use std::convert::Infallible;
 
+use pulp::Simd;
 use rand_core::TryRng;
 
 /// Multipliers of the two halves of a round (Salmon et al., table 2).
@@ -78,33 +79,39 @@ pub fn philox(key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
     [x0, x1, x2, x3]
 }
 
-/// [`philox`] of sixteen consecutive counters at once, written so that the compiler vectorises it:
-/// word `w` of counter `first + lane` lands at `out[16 w + lane]`.
+/// [`philox`] of sixteen consecutive counters at once: word `w` of counter `first + lane` lands at
+/// `out[16 w + lane]`.
 #[inline(always)]
-pub(crate) fn philox_group(key: [u32; 2], first: u32, high: [u32; 3]) -> [u32; GROUP] {
-    let mut x0 = [0_u32; LANES];
-    for (lane, x) in x0.iter_mut().enumerate() {
-        *x = first.wrapping_add(lane as u32);
+pub(crate) fn philox_group<S: Simd>(
+    simd: S,
+    key: [u32; 2],
+    first: u32,
+    high: [u32; 3],
+) -> [u32; GROUP] {
+    let mut lanes = [0_u32; LANES];
+    for (lane, counter) in lanes.iter_mut().enumerate() {
+        *counter = first.wrapping_add(lane as u32);
     }
-    let mut x1 = [high[0]; LANES];
-    let mut x2 = [high[1]; LANES];
-    let mut x3 = [high[2]; LANES];
-    let [mut k0, mut k1] = key;
-    for _ in 0..ROUNDS {
-        for lane in 0..LANES {
-            let p0 = u64::from(x0[lane]) * u64::from(MULTIPLIERS[0]);
-            let p1 = u64::from(x2[lane]) * u64::from(MULTIPLIERS[1]);
-            x0[lane] = (p1 >> 32) as u32 ^ x1[lane] ^ k0;
-            x1[lane] = p1 as u32;
-            x2[lane] = (p0 >> 32) as u32 ^ x3[lane] ^ k1;
-            x3[lane] = p0 as u32;
-        }
-        k0 = k0.wrapping_add(WEYL[0]);
-        k1 = k1.wrapping_add(WEYL[1]);
-    }
+    let multipliers = MULTIPLIERS.map(|multiplier| simd.splat_u32s(multiplier));
     let mut out = [0; GROUP];
-    for (word, x) in [x0, x1, x2, x3].iter().enumerate() {
-        out[word * LANES..(word + 1) * LANES].copy_from_slice(x);
+    for start in (0..LANES).step_by(S::U32_LANES) {
+        let mut x0 = simd.partial_load_u32s(&lanes[start..start + S::U32_LANES]);
+        let [mut x1, mut x2, mut x3] = high.map(|word| simd.splat_u32s(word));
+        let [mut k0, mut k1] = key;
+        for _ in 0..ROUNDS {
+            let (low0, high0) = simd.widening_mul_u32s(x0, multipliers[0]);
+            let (low1, high1) = simd.widening_mul_u32s(x2, multipliers[1]);
+            x0 = simd.xor_u32s(simd.xor_u32s(high1, x1), simd.splat_u32s(k0));
+            x2 = simd.xor_u32s(simd.xor_u32s(high0, x3), simd.splat_u32s(k1));
+            x1 = low1;
+            x3 = low0;
+            k0 = k0.wrapping_add(WEYL[0]);
+            k1 = k1.wrapping_add(WEYL[1]);
+        }
+        for (word, x) in [x0, x1, x2, x3].into_iter().enumerate() {
+            let place = word * LANES + start;
+            simd.partial_store_u32s(&mut out[place..place + S::U32_LANES], x);
+        }
     }
     out
 }
@@ -149,9 +156,9 @@ impl Stream {
 
     /// The 64 random words of columns `64 group …` of `row`: what [`Stream::bits`] gives one by one.
     #[inline(always)]
-    pub(crate) fn group(self, draw: u64, row: u32, group: u32) -> [u32; GROUP] {
+    pub(crate) fn group<S: Simd>(self, simd: S, draw: u64, row: u32, group: u32) -> [u32; GROUP] {
         let [low, high] = words(draw);
-        philox_group(self.key, group * LANES as u32, [row, low, high])
+        philox_group(simd, self.key, group * LANES as u32, [row, low, high])
     }
 
     /// A sequential generator over this stream's draw number `draw`, for shuffles and whatever takes
@@ -251,7 +258,22 @@ fn words(value: u64) -> [u32; 2] {
 
 #[cfg(test)]
 mod tests {
+    use pulp::{Arch, Scalar, WithSimd};
+
     use super::*;
+
+    struct Group {
+        stream: Stream,
+        group: u32,
+    }
+
+    impl WithSimd for Group {
+        type Output = [u32; GROUP];
+
+        fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+            self.stream.group(simd, 1 << 40, 12, self.group)
+        }
+    }
 
     /// Known answers of Random123's `kat_vectors` for philox4x32 with ten rounds.
     #[test]
@@ -277,7 +299,8 @@ mod tests {
     fn a_group_is_its_columns_one_by_one() {
         let stream = Stream::new(7, Purpose::Training, 3);
         for group in [0, 1, 77] {
-            let together = stream.group(1 << 40, 12, group);
+            let together = Arch::new().dispatch(Group { stream, group });
+            assert_eq!(together, stream.group(Scalar, 1 << 40, 12, group));
             for (within, word) in together.iter().enumerate() {
                 let column = group * GROUP as u32 + within as u32;
                 assert_eq!(*word, stream.bits(1 << 40, 12, column));

@@ -189,7 +189,9 @@ impl Target {
         // strides are those of a live view, never negative here because callers make plain arrays;
         // uniqueness is the caller's promise.
         unsafe {
-            let start = self.start.offset(range.start as isize * self.strides.1);
+            let start = self
+                .start
+                .offset(range.start.cast_signed() * self.strides.1);
             ArrayViewMut2::from_shape_ptr(shape.strides(strides), start)
         }
     }

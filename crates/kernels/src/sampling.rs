@@ -1,7 +1,7 @@
 //! Conditional probabilities of a layer and binary samples from them, in one pass over the product.
 
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2};
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use crate::Workers;
 use crate::philox::{GROUP, Stream};
@@ -93,10 +93,13 @@ pub fn conditional(
                     let out = out.as_slice_mut().expect("a row of a standard layout");
                     let samples = samples.as_slice_mut().expect("a row of a standard layout");
                     let place = (*number, first_row + row as u32, columns.start);
-                    arch.dispatch(
-                        #[inline(always)]
-                        || sample_row(*stream, place, out, bias, samples),
-                    );
+                    arch.dispatch(SampleRow {
+                        stream: *stream,
+                        place,
+                        row: out,
+                        bias,
+                        samples,
+                    });
                 }
             }
         }
@@ -142,32 +145,42 @@ fn sigmoid_row(row: &mut [f32], bias: &[f32]) {
 
 /// Bias, sigmoid and sample over one row that starts at column `place.2` of row `place.1` of draw
 /// `place.0`.
-#[inline(always)]
-fn sample_row(
+struct SampleRow<'a> {
     stream: Stream,
     place: (u64, u32, usize),
-    row: &mut [f32],
-    bias: &[f32],
-    samples: &mut [f32],
-) {
-    let (draw, stream_row, first) = place;
-    let mut start = 0;
-    while start < row.len() {
-        let column = first + start;
-        let skip = column % GROUP;
-        let length = (GROUP - skip).min(row.len() - start);
-        let words = stream.group(draw, stream_row, (column / GROUP) as u32);
-        let range = start..start + length;
-        let units = row[range.clone()].iter_mut().zip(&bias[range.clone()]);
-        for ((x, b), (sample, word)) in units.zip(samples[range].iter_mut().zip(&words[skip..])) {
-            let probability = sigmoid(*x + *b);
-            *x = probability;
-            // 24 bits: as many as single precision resolves below 1.
-            *sample = f32::from(u8::from(
-                ((word >> 8) as f32) * 2.0_f32.powi(-24) < probability,
-            ));
+    row: &'a mut [f32],
+    bias: &'a [f32],
+    samples: &'a mut [f32],
+}
+
+impl WithSimd for SampleRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (draw, stream_row, first) = self.place;
+        let mut start = 0;
+        while start < self.row.len() {
+            let column = first + start;
+            let skip = column % GROUP;
+            let length = (GROUP - skip).min(self.row.len() - start);
+            let words = self
+                .stream
+                .group(simd, draw, stream_row, (column / GROUP) as u32);
+            let range = start..start + length;
+            let units = self.row[range.clone()]
+                .iter_mut()
+                .zip(&self.bias[range.clone()]);
+            let samples = self.samples[range].iter_mut().zip(&words[skip..]);
+            for ((x, b), (sample, word)) in units.zip(samples) {
+                let probability = sigmoid(*x + *b);
+                *x = probability;
+                // 24 bits: as many as single precision resolves below 1.
+                let uniform = (word >> 8) as f32 * 2.0_f32.powi(-24);
+                *sample = if uniform < probability { 1.0 } else { 0.0 };
+            }
+            start += length;
         }
-        start += length;
     }
 }
 
@@ -205,6 +218,7 @@ fn exp(x: f32) -> f32 {
 mod tests {
     use ndarray::{Array1, Array2};
     use proptest::prelude::*;
+    use pulp::Scalar;
 
     use super::*;
     use crate::Purpose;
@@ -238,11 +252,13 @@ mod tests {
             let input: Vec<f32> = (0..length).map(|_| 3.0 * rng.normal() as f32).collect();
             let bias: Vec<f32> = (0..length).map(|_| rng.normal() as f32).collect();
             let (mut plain, mut plain_samples) = (input.clone(), vec![0.0; length]);
-            sample_row(stream, (draw, row, first), &mut plain, &bias, &mut plain_samples);
+            let place = (draw, row, first);
+            SampleRow { stream, place, row: &mut plain, bias: &bias, samples: &mut plain_samples }
+                .with_simd(Scalar);
             let (mut vector, mut vector_samples) = (input.clone(), vec![0.0; length]);
-            Arch::new().dispatch(#[inline(always)] || {
-                sample_row(stream, (draw, row, first), &mut vector, &bias, &mut vector_samples);
-            });
+            let (row_values, samples) = (&mut vector, &mut vector_samples);
+            let vector_row = SampleRow { stream, place, row: row_values, bias: &bias, samples };
+            Arch::new().dispatch(vector_row);
             prop_assert_eq!(&plain, &vector);
             prop_assert_eq!(&plain_samples, &vector_samples);
             // And the definition, one unit at a time.

@@ -40,6 +40,15 @@ impl Workers {
             .map_or(1, rayon::ThreadPool::current_num_threads)
     }
 
+    /// Runs `work` on one of the threads, from which the others are reached quickly: worth it around
+    /// a long series of short tasks.
+    pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+
     /// Runs `task(0) … task(count − 1)`, in any order and in parallel.
     pub fn for_each(&self, count: usize, task: impl Fn(usize) + Send + Sync) {
         match &self.pool {

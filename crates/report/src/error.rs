@@ -6,28 +6,9 @@ pub enum Error {
     /// There is nothing to draw.
     #[error("no records: run the recipe before its figures are drawn")]
     NoRecords,
-    /// A record and its sidecar disagree.
-    #[error(
-        "unit {unit}: {layers} layers in the record, {spectra} spectra beside it: run the unit again"
-    )]
-    Sidecar {
-        /// Name of the unit.
-        unit: String,
-        /// Layers in the record.
-        layers: usize,
-        /// Spectra in the sidecar.
-        spectra: usize,
-    },
-    /// A spectrum that no observations can have.
-    #[error("unit {unit}, {layer}: {source}; run the unit again")]
-    Spectrum {
-        /// Name of the unit.
-        unit: String,
-        /// Name of the layer.
-        layer: String,
-        /// What is wrong with it.
-        source: resrel_measure::Error,
-    },
+    /// A record and its companion disagree.
+    #[error(transparent)]
+    Record(#[from] resrel_experiment::Error),
     /// The picture could not be turned into pixels.
     #[error(
         "{name}: the picture could not be drawn as PNG ({reason}); its SVG has the same content"

@@ -7,10 +7,9 @@ mod per_layer;
 mod plane;
 mod spectra;
 
-use resrel_experiment::{Record, Series, Sidecar};
+use resrel_experiment::{Record, Series, Sidecar, Summary};
 
 use crate::panel::{Panel, WIDTH};
-use crate::summary::Summary;
 use crate::svg::{Anchor, Font, Marker, Shape, Stroke, Svg};
 use crate::{Artefact, Error, png};
 
@@ -42,9 +41,12 @@ struct Drawn {
 /// bytes.
 ///
 /// # Errors
-/// [`Error::NoRecords`] without a measured layer; [`Error::Sidecar`] and [`Error::Spectrum`] if a
+/// [`Error::NoRecords`] without a measured layer; [`Error::Record`] if a
 /// record and its spectra do not fit; [`Error::Png`] if a picture cannot be rasterised.
 pub fn fig2(records: &[(Record, Sidecar)]) -> Result<Vec<Artefact>, Error> {
+    if records.iter().all(|(record, _)| record.layers.is_empty()) {
+        return Err(Error::NoRecords);
+    }
     let summary = Summary::new(records)?;
     let panels = [
         plane::draw(&summary),

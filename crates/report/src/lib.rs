@@ -13,7 +13,6 @@ mod error;
 mod fig2;
 mod panel;
 mod png;
-mod summary;
 mod svg;
 
 pub use error::Error;

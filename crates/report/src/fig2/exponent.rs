@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use resrel_experiment::{Layer, Mean, Summary};
+
 use super::per_layer::{NETWORKS, Value, points};
 use super::{Drawn, GREY, cell, quoted, series_name};
 use crate::axis::Axis;
 use crate::panel::{Entry, Item, Panel};
-use crate::summary::{Layer, Mean, Summary};
 use crate::svg::Stroke;
 
 /// Where a standard error comes from: the likelihood of one realization, or the spread of several.

@@ -2,12 +2,11 @@
 
 use std::fmt::Write;
 
-use resrel_experiment::Series;
+use resrel_experiment::{Layer, Series, Summary, number_in};
 
 use super::{Drawn, cell, joining, quoted, series_marker, series_name};
 use crate::axis::Axis;
 use crate::panel::{Entry, Item, Panel, Point};
-use crate::summary::{Layer, Summary};
 
 /// Drawn in this order.
 pub(super) const NETWORKS: [Series; 2] = [Series::Untrained, Series::Trained];
@@ -46,7 +45,7 @@ pub(super) fn points(
             }
         }
     }
-    names.sort_by_key(|name| crate::summary::number_in(name));
+    names.sort_by_key(|name| number_in(name));
     let mut all = Points {
         names,
         items: Vec::new(),

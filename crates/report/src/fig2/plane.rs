@@ -2,13 +2,12 @@
 
 use std::fmt::Write;
 
-use resrel_experiment::Series;
+use resrel_experiment::{Layer, Mean, Series, Summary};
 use resrel_measure::{CurvePoint, power_law_curve};
 
 use super::{BLACK, Drawn, GREY, SERIES, cell, joining, quoted, series_marker, series_name};
 use crate::axis::Axis;
 use crate::panel::{Entry, Item, Labels, Panel, Point};
-use crate::summary::{Layer, Mean, Summary};
 use crate::svg::Stroke;
 
 /// The curve's exponents: from where it is far above H\[k\] = H\[s\] to where it has reached the

@@ -2,13 +2,12 @@
 
 use std::fmt::Write;
 
-use resrel_experiment::Series;
+use resrel_experiment::{Layer, Series, Summary, number_in};
 use resrel_measure::binned;
 
 use super::{BLACK, Drawn, GREY, ORANGE, PURPLE, SKY_BLUE, joining, quoted, series_name};
 use crate::axis::Axis;
 use crate::panel::{Entry, Item, Panel, Point};
-use crate::summary::{Layer, Summary, number_in};
 use crate::svg::{Marker, Shape, Stroke};
 
 /// The layers and the number of clusters that the paper shows.

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use resrel_experiment::{Record, Series, Sidecar};
 use resrel_measure::{Measure, Spectrum};
 
-use crate::Error;
+use crate::{Error, Record, Series, Sidecar};
 
 /// A mean over realizations.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Mean {
+pub struct Mean {
+    /// x̄ = Σ x / n.
     pub value: f64,
     /// Standard error of the mean; `None` with a single value.
     pub stderr: Option<f64>,
@@ -20,7 +20,7 @@ pub(crate) struct Mean {
 impl Mean {
     /// Mean x̄ = Σ x/n of the values that exist, with the standard error √(Σ(x − x̄)²/(n(n − 1))).
     /// `None` without any.
-    pub(crate) fn of(values: impl IntoIterator<Item = Option<f64>>) -> Option<Self> {
+    pub fn of(values: impl IntoIterator<Item = Option<f64>>) -> Option<Self> {
         let values: Vec<f64> = values
             .into_iter()
             .flatten()
@@ -42,7 +42,8 @@ impl Mean {
 
 /// One layer (or clustering) of a series, over its realizations.
 #[derive(Debug)]
-pub(crate) struct Layer<'a> {
+pub struct Layer<'a> {
+    /// Its name: H1 …, or the number of clusters.
     pub name: &'a str,
     measures: Vec<&'a Measure>,
     /// m_k added over the realizations; `None` where no realization has a spectrum.
@@ -51,19 +52,26 @@ pub(crate) struct Layer<'a> {
 
 impl Layer<'_> {
     /// The mean of one of the measure's numbers.
-    pub(crate) fn mean(&self, number: impl Fn(&Measure) -> Option<f64>) -> Option<Mean> {
+    pub fn mean(&self, number: impl Fn(&Measure) -> Option<f64>) -> Option<Mean> {
         Mean::of(self.measures.iter().map(|measure| number(measure)))
     }
 
     /// Number of realizations.
-    pub(crate) fn realizations(&self) -> usize {
+    #[must_use]
+    pub fn realizations(&self) -> usize {
         self.measures.len()
+    }
+
+    /// The measure of one realization, in their order.
+    #[must_use]
+    pub fn measure(&self, realization: usize) -> Option<&Measure> {
+        self.measures.get(realization).copied()
     }
 }
 
 /// All layers of all series.
 #[derive(Debug)]
-pub(crate) struct Summary<'a> {
+pub struct Summary<'a> {
     series: BTreeMap<Series, Vec<Layer<'a>>>,
     realizations: BTreeMap<Series, usize>,
     /// Names of the data sets, in order of first sight.
@@ -74,9 +82,18 @@ pub(crate) struct Summary<'a> {
 
 impl<'a> Summary<'a> {
     /// Groups the records by series and layer. Their order does not matter.
-    pub(crate) fn new(records: &'a [(Record, Sidecar)]) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Record`] if a record has not one spectrum a layer, or one is no spectrum.
+    pub fn new(records: &'a [(Record, Sidecar)]) -> Result<Self, Error> {
         let mut units: Vec<&(Record, Sidecar)> = records.iter().collect();
-        units.sort_by_key(|(record, _)| (record.series, record.realization, &record.unit));
+        units.sort_by_key(|(record, _)| {
+            (
+                record.unit.series,
+                record.unit.realization,
+                &record.unit.name,
+            )
+        });
 
         let mut data: Vec<&str> = Vec::new();
         let mut observations: BTreeMap<u64, usize> = BTreeMap::new();
@@ -84,27 +101,26 @@ impl<'a> Summary<'a> {
         let mut tables: BTreeMap<Series, Vec<Group<'a>>> = BTreeMap::new();
         for (record, sidecar) in units {
             if record.layers.len() != sidecar.spectra.len() {
-                return Err(Error::Sidecar {
-                    unit: record.unit.clone(),
-                    layers: record.layers.len(),
-                    spectra: sidecar.spectra.len(),
-                });
+                let (layers, spectra) = (record.layers.len(), sidecar.spectra.len());
+                let problem = format!("{layers} layers but {spectra} spectra; delete both files");
+                let path = format!("records/{}.json", record.unit.name).into();
+                return Err(Error::Record { path, problem });
             }
             if !data.contains(&record.data.as_str()) {
                 data.push(&record.data);
             }
-            let seen = realizations.entry(record.series).or_default();
-            if !seen.contains(&record.realization) {
-                seen.push(record.realization);
+            let seen = realizations.entry(record.unit.series).or_default();
+            if !seen.contains(&record.unit.realization) {
+                seen.push(record.unit.realization);
             }
-            let table = tables.entry(record.series).or_default();
+            let table = tables.entry(record.unit.series).or_default();
             for (measure, pairs) in record.layers.iter().zip(&sidecar.spectra) {
                 *observations.entry(measure.m).or_default() += 1;
                 let place = table.iter().position(|group| group.name == measure.name);
                 let place = place.unwrap_or_else(|| {
                     table.push(Group {
                         name: &measure.name,
-                        unit: &record.unit,
+                        unit: &record.unit.name,
                         measures: Vec::new(),
                         pairs: Vec::new(),
                     });
@@ -128,17 +144,18 @@ impl<'a> Summary<'a> {
                 .map(|(series, seen)| (series, seen.len()))
                 .collect(),
             data,
-            observations: observations.ok_or(Error::NoRecords)?.0,
+            observations: observations.map_or(0, |(m, _)| m),
         })
     }
 
     /// The layers of one series, from the first to the last; none where the series is missing.
-    pub(crate) fn layers(&self, series: Series) -> &[Layer<'a>] {
+    pub fn layers(&self, series: Series) -> &[Layer<'a>] {
         self.series.get(&series).map_or(&[], Vec::as_slice)
     }
 
     /// Number of realizations of one series.
-    pub(crate) fn realizations(&self, series: Series) -> usize {
+    #[must_use]
+    pub fn realizations(&self, series: Series) -> usize {
         self.realizations.get(&series).copied().unwrap_or(0)
     }
 }
@@ -157,10 +174,12 @@ impl<'a> Group<'a> {
             None
         } else {
             let spectrum = Spectrum::from_pairs(self.pairs);
-            Some(spectrum.map_err(|source| Error::Spectrum {
-                unit: self.unit.to_owned(),
-                layer: self.name.to_owned(),
-                source,
+            Some(spectrum.map_err(|error| Error::Record {
+                path: format!("records/{}.safetensors", self.unit).into(),
+                problem: format!(
+                    "layer {}: {error}; delete it and its unit is run again",
+                    self.name
+                ),
             })?)
         };
         Ok(Layer {
@@ -173,7 +192,8 @@ impl<'a> Group<'a> {
 
 /// The number in a layer's name: H10 comes after H9, 16 clusters after 4. Names without one keep
 /// their order, behind.
-pub(crate) fn number_in(name: &str) -> u64 {
+#[must_use]
+pub fn number_in(name: &str) -> u64 {
     let digits: String = name.chars().filter(char::is_ascii_digit).collect();
     digits.parse().unwrap_or(u64::MAX)
 }
@@ -184,11 +204,11 @@ mod tests {
 
     #[test]
     fn means_skip_what_does_not_exist() {
-        let mean = Mean::of([Some(1.0), None, Some(3.0), Some(f64::NAN)]).unwrap();
+        let mean = Mean::of([Some(1.0), None, Some(3.0), Some(f64::NAN)]).expect("two values");
         assert_eq!(mean.count, 2);
         assert!((mean.value - 2.0).abs() < 1e-15);
-        assert!((mean.stderr.unwrap() - 1.0).abs() < 1e-15);
-        assert_eq!(Mean::of([Some(2.5)]).unwrap().stderr, None);
+        assert!((mean.stderr.expect("two values") - 1.0).abs() < 1e-15);
+        assert_eq!(Mean::of([Some(2.5)]).expect("one value").stderr, None);
         assert_eq!(Mean::of([None]), None);
     }
 

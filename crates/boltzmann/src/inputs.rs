@@ -1,0 +1,63 @@
+//! What a machine is trained on: real values in 0 … 1, or bits.
+
+use ndarray::{Array1, Array2, ArrayViewMut1, ArrayViewMut2, Axis};
+use resrel_kernels::BitRows;
+
+/// Observations in rows, real or packed.
+#[derive(Debug, Clone)]
+pub enum Inputs<'a> {
+    /// Values in 0 … 1 that belong to somebody else: the data set.
+    Borrowed(&'a Array2<f32>),
+    /// Values in 0 … 1: means that a layer hands on.
+    Real(Array2<f32>),
+    /// Binary states that a layer hands on.
+    Bits(BitRows),
+}
+
+impl Inputs<'_> {
+    /// Number of observations.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Borrowed(values) => values.nrows(),
+            Self::Real(values) => values.nrows(),
+            Self::Bits(bits) => bits.rows(),
+        }
+    }
+
+    /// Number of features.
+    #[must_use]
+    pub fn features(&self) -> usize {
+        match self {
+            Self::Borrowed(values) => values.ncols(),
+            Self::Real(values) => values.ncols(),
+            Self::Bits(bits) => bits.bits(),
+        }
+    }
+
+    /// Writes the observations `rows`, in that order, into the rows of `out`.
+    pub(crate) fn gather(&self, rows: impl Iterator<Item = usize>, mut out: ArrayViewMut2<f32>) {
+        for (row, target) in rows.zip(out.outer_iter_mut()) {
+            self.copy_row(row, target);
+        }
+    }
+
+    /// Mean of each feature, summed in double precision.
+    pub(crate) fn means(&self) -> Array1<f64> {
+        let mut sums = Array1::<f64>::zeros(self.features());
+        let mut row = Array2::<f32>::zeros((1, self.features()));
+        for index in 0..self.rows() {
+            self.gather(std::iter::once(index), row.view_mut());
+            sums.zip_mut_with(&row.index_axis(Axis(0), 0), |sum, x| *sum += f64::from(*x));
+        }
+        sums / self.rows() as f64
+    }
+
+    fn copy_row(&self, row: usize, mut target: ArrayViewMut1<f32>) {
+        match self {
+            Self::Borrowed(values) => target.assign(&values.row(row)),
+            Self::Real(values) => target.assign(&values.row(row)),
+            Self::Bits(bits) => bits.expand(row, target),
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Training one machine: stochastic gradient ascent on the likelihood by (persistent) contrastive
+//! divergence.
+//!
+//! ∂ ln P/∂W = ⟨v hᵀ⟩ over the data − ⟨v hᵀ⟩ over the model's chains, averaged over the mini-batch;
+//! likewise for the biases. Hidden units enter as binary samples.
+//!
+//! Data and chains lie in one stack of 2·batch rows, the chains' hidden samples with a minus sign.
+//! One product gives the hidden units of both, and one adds both parts of the gradient to W: three
+//! products an update rather than five, and W is read and written half as often.
+
+use std::ops::Range;
+
+use ndarray::{Array1, Array2, s};
+use resrel_kernels::{Draw, Purpose, Stream, Workers, conditional, product};
+
+use crate::config::{NegativePhase, NegativeVisible};
+use crate::rbm::column_sums;
+use crate::{Inputs, Rbm, TrainingConfig};
+
+/// A machine in training, between two updates.
+#[derive(Debug)]
+pub struct Trainer {
+    rbm: Rbm,
+    config: TrainingConfig,
+    update: u64,
+    total: u64,
+    stream: Stream,
+    order_stream: Stream,
+    /// The order of the current pass, and which pass that is.
+    order: Vec<u32>,
+    order_of: Option<u64>,
+    /// The last step of each parameter, where there is momentum.
+    velocity: Option<Rbm>,
+    /// Visible units: the mini-batch, below it the chains. 2·batch × V.
+    visible: Array2<f32>,
+    /// P(h = 1 | v) of both. 2·batch × H.
+    hidden_means: Array2<f32>,
+    /// Samples of these; the chains' as 0 and −1. 2·batch × H.
+    hidden: Array2<f32>,
+    /// Means of sampled visible units. batch × V, or empty.
+    visible_means: Array2<f32>,
+}
+
+impl Trainer {
+    /// A machine with initial weights, to be trained on `inputs`.
+    #[must_use]
+    pub fn new(
+        inputs: &Inputs,
+        hidden: usize,
+        config: &TrainingConfig,
+        seed: u64,
+        layer: usize,
+    ) -> Self {
+        let rbm = Rbm::initial(inputs, hidden, config, seed, layer);
+        let velocity = (config.momentum > 0.0).then(|| Rbm {
+            weights: Array2::zeros(rbm.weights.dim()),
+            visible_bias: Array1::zeros(rbm.visible()),
+            hidden_bias: Array1::zeros(hidden),
+        });
+        let mut rng = Stream::new(seed, Purpose::Chains, layer as u64).rng(0);
+        let chains =
+            Array2::from_shape_simple_fn((config.batch, hidden), || u8::from(rng.below(2) == 1));
+        Self::resume(rbm, velocity, &chains, 0, inputs, config, seed, layer)
+    }
+
+    /// A machine as a checkpoint describes it: parameters, last steps, hidden states of the chains
+    /// (batch × H, 0/1) and number of updates made.
+    #[must_use]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "all of it is the state of a training run"
+    )]
+    pub(crate) fn resume(
+        rbm: Rbm,
+        velocity: Option<Rbm>,
+        chains: &Array2<u8>,
+        update: u64,
+        inputs: &Inputs,
+        config: &TrainingConfig,
+        seed: u64,
+        layer: usize,
+    ) -> Self {
+        let (batch, visible, hidden) = (config.batch, rbm.visible(), rbm.hidden());
+        let sampled = config.negative_visible == NegativeVisible::Sampled;
+        let mut stack = Array2::zeros((2 * batch, hidden));
+        stack
+            .slice_mut(s![batch.., ..])
+            .assign(&chains.mapv(|h| -f32::from(h)));
+        Self {
+            rbm,
+            config: config.clone(),
+            update,
+            total: config.total_updates(inputs.rows()),
+            stream: Stream::new(seed, Purpose::Training, layer as u64),
+            order_stream: Stream::new(seed, Purpose::Order, layer as u64),
+            order: Vec::new(),
+            order_of: None,
+            velocity,
+            visible: Array2::zeros((2 * batch, visible)),
+            hidden_means: Array2::zeros((2 * batch, hidden)),
+            hidden: stack,
+            visible_means: Array2::zeros(if sampled { (batch, visible) } else { (0, 0) }),
+        }
+    }
+
+    /// The machine as it is now.
+    #[must_use]
+    pub fn rbm(&self) -> &Rbm {
+        &self.rbm
+    }
+
+    /// The machine, no longer in training.
+    #[must_use]
+    pub fn into_rbm(self) -> Rbm {
+        self.rbm
+    }
+
+    /// Updates made so far.
+    #[must_use]
+    pub fn update_number(&self) -> u64 {
+        self.update
+    }
+
+    /// Updates of the whole run.
+    #[must_use]
+    pub fn total_updates(&self) -> u64 {
+        self.total
+    }
+
+    /// Learning rate of the next update.
+    #[must_use]
+    pub fn learning_rate(&self) -> f64 {
+        self.config.rate(self.update, self.total)
+    }
+
+    /// Hidden states of the chains, batch × H, 0/1.
+    #[must_use]
+    pub fn chains(&self) -> Array2<u8> {
+        self.hidden
+            .slice(s![self.config.batch.., ..])
+            .mapv(|h| u8::from(h < 0.0))
+    }
+
+    pub(crate) fn velocity(&self) -> Option<&Rbm> {
+        self.velocity.as_ref()
+    }
+
+    /// One update of all parameters from the next mini-batch of `inputs`.
+    ///
+    /// # Panics
+    /// If `inputs` are not those that the trainer was made for.
+    pub fn update(&mut self, workers: &Workers, inputs: &Inputs) {
+        self.gather(inputs);
+        match self.config.negative_phase {
+            NegativePhase::Pcd => self.persistent_phases(workers),
+            NegativePhase::Cd => self.contrastive_phases(workers),
+        }
+        // From here the chains count negatively in every sum over the stack.
+        let batch = self.config.batch;
+        self.hidden.slice_mut(s![batch.., ..]).mapv_inplace(|h| -h);
+        self.step(workers);
+        self.update += 1;
+    }
+
+    /// Puts the mini-batch on top of the stack. The last batch of a pass is filled up with the first
+    /// observations of the pass, so that all batches weigh the same.
+    fn gather(&mut self, inputs: &Inputs) {
+        let (batch, rows) = (self.config.batch, inputs.rows());
+        let per_pass = self.config.updates_per_pass(rows);
+        let (pass, within) = (self.update / per_pass, self.update % per_pass);
+        if self.order_of != Some(pass) {
+            self.order.clear();
+            self.order.extend(0..rows as u32);
+            self.order_stream.rng(pass).shuffle(&mut self.order);
+            self.order_of = Some(pass);
+        }
+        let first = within as usize * batch;
+        let chosen = (first..first + batch).map(|place| self.order[place % rows] as usize);
+        inputs.gather(chosen, self.visible.slice_mut(s![..batch, ..]));
+    }
+
+    /// Both phases with chains that go on from the last update: the last half step of the chains
+    /// shares its product with the data.
+    fn persistent_phases(&mut self, workers: &Workers) {
+        let batch = self.config.batch;
+        // The chains lie there negated, which the product undoes exactly.
+        let mut sign = -1.0;
+        for step in 0..self.config.steps {
+            self.visible_from_chains(workers, sign, batch..2 * batch, 2 * step);
+            sign = 1.0;
+            if step + 1 < self.config.steps {
+                self.hidden_from_visible(workers, batch..2 * batch, 2 * step + 1);
+            }
+        }
+        self.hidden_from_visible(workers, 0..2 * batch, 2 * self.config.steps - 1);
+    }
+
+    /// Both phases with chains that start from the mini-batch.
+    fn contrastive_phases(&mut self, workers: &Workers) {
+        let batch = self.config.batch;
+        self.hidden_from_visible(workers, 0..batch, 2 * self.config.steps);
+        for step in 0..self.config.steps {
+            let from = if step == 0 {
+                0..batch
+            } else {
+                batch..2 * batch
+            };
+            self.visible_from_chains(workers, 1.0, from, 2 * step);
+            self.hidden_from_visible(workers, batch..2 * batch, 2 * step + 1);
+        }
+    }
+
+    /// Visible units of the chains from the hidden samples in the rows `from`.
+    fn visible_from_chains(
+        &mut self,
+        workers: &Workers,
+        sign: f32,
+        from: Range<usize>,
+        number: u32,
+    ) {
+        let batch = self.config.batch;
+        let number = self.draw_number(number);
+        let hidden = self.hidden.slice(s![from, ..]);
+        let weights = self.rbm.weights.t();
+        let bias = self.rbm.visible_bias.view();
+        let chains = self.visible.slice_mut(s![batch.., ..]);
+        match self.config.negative_visible {
+            NegativeVisible::Mean => {
+                conditional(workers, sign, hidden, weights, bias, chains, None);
+            }
+            NegativeVisible::Sampled => {
+                let draw = Draw {
+                    stream: self.stream,
+                    number,
+                    first_row: 0,
+                    samples: chains,
+                };
+                let means = self.visible_means.view_mut();
+                conditional(workers, sign, hidden, weights, bias, means, Some(draw));
+            }
+        }
+    }
+
+    /// Hidden samples from the visible units in the same rows.
+    fn hidden_from_visible(&mut self, workers: &Workers, rows: Range<usize>, number: u32) {
+        let number = self.draw_number(number);
+        let draw = Draw {
+            stream: self.stream,
+            number,
+            first_row: rows.start as u32,
+            samples: self.hidden.slice_mut(s![rows.clone(), ..]),
+        };
+        let visible = self.visible.slice(s![rows.clone(), ..]);
+        let means = self.hidden_means.slice_mut(s![rows, ..]);
+        self.rbm
+            .hidden_given_visible(workers, visible, means, Some(draw));
+    }
+
+    fn draw_number(&self, number: u32) -> u64 {
+        self.update * (2 * u64::from(self.config.steps) + 1) + u64::from(number)
+    }
+
+    /// Adds learning rate × gradient, after momentum and weight decay.
+    fn step(&mut self, workers: &Workers) {
+        let batch = self.config.batch;
+        let rate = self.learning_rate();
+        let scale = (rate / batch as f64) as f32;
+        let (visible, hidden) = (self.visible.view(), self.hidden.view());
+        let visible_step = column_sums(visible.slice(s![..batch, ..]))
+            - column_sums(visible.slice(s![batch.., ..]));
+        let hidden_step = column_sums(hidden);
+        let shrink = (rate * self.config.weight_decay) as f32;
+        let Rbm {
+            weights,
+            visible_bias,
+            hidden_bias,
+        } = &mut self.rbm;
+        let Some(velocity) = &mut self.velocity else {
+            product(
+                workers,
+                1.0 - shrink,
+                scale,
+                visible.t(),
+                hidden,
+                weights.view_mut(),
+            );
+            visible_bias.scaled_add(scale, &visible_step);
+            hidden_bias.scaled_add(scale, &hidden_step);
+            return;
+        };
+        let momentum = self.config.momentum as f32;
+        product(
+            workers,
+            momentum,
+            scale,
+            visible.t(),
+            hidden,
+            velocity.weights.view_mut(),
+        );
+        if shrink > 0.0 {
+            velocity.weights.scaled_add(-shrink, weights);
+        }
+        *weights += &velocity.weights;
+        for (velocity, bias, step) in [
+            (&mut velocity.visible_bias, visible_bias, &visible_step),
+            (&mut velocity.hidden_bias, hidden_bias, &hidden_step),
+        ] {
+            *velocity *= momentum;
+            velocity.scaled_add(scale, step);
+            *bias += &*velocity;
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The commands, one file each.
+
+pub mod cluster;
+pub mod completions;
+pub mod data;
+pub mod measure;
+pub mod report;
+pub mod reproduce;
+pub mod train;
+
+use std::path::{Path, PathBuf};
+
+use resrel::data::{Dataset, Samples, load, read_labels};
+use resrel::kernels::Workers;
+
+use crate::failure::Failure;
+
+/// The seed of the embedded digits: the same images in every run, whatever the run's own seed.
+const DIGITS_SEED: u64 = 0;
+
+/// Where data sets are looked for.
+#[derive(Debug, clap::Args)]
+pub struct DataFolder {
+    /// Folder of the data sets [default: RESREL_DATA, else the user's cache directory]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl DataFolder {
+    /// The folder, where the user named one.
+    pub fn path(&self) -> Option<&Path> {
+        self.data_dir.as_deref()
+    }
+
+    /// The data set of that name or path, with labels from a file where one is given.
+    pub fn load(
+        &self,
+        name: &str,
+        labels: Option<&Path>,
+        workers: &Workers,
+    ) -> Result<Dataset, Failure> {
+        let mut data = load(name, self.path(), DIGITS_SEED, workers)?;
+        if let Some(path) = labels {
+            data.train = labelled(data.train, path)?;
+        }
+        Ok(data)
+    }
+}
+
+/// Samples with labels from a file, one per observation.
+fn labelled(samples: Samples, path: &Path) -> Result<Samples, Failure> {
+    Ok(samples.with_labels(path, read_labels(path)?)?)
+}

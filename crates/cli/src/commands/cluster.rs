@@ -1,0 +1,151 @@
+//! `resrel cluster`: k-means and its measures.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use ndarray::Array2;
+use resrel::cluster::{ClusterError, KMeans, KMeansConfig, k_means};
+use resrel::data::{Samples, entry, read_npy};
+use resrel::experiment::measure_clusters;
+use resrel::kernels::Workers;
+use resrel::measure::{Measure, critical};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::commands::{DataFolder, labelled};
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::progress::Bar;
+use crate::table;
+
+/// Clusters observations by k-means (Lloyd's algorithm, k-means++ start) for one or more k, and
+/// measures each clustering as a mapping of observations to states.
+///
+/// Example: resrel cluster mnist --k 64 256 1024
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// An npy file of observations × features, or a data set: mnist, ocr-letters, digits
+    #[arg(value_name = "FILE")]
+    data: String,
+    /// Numbers of clusters
+    #[arg(long, required = true, num_args = 1.., value_name = "K")]
+    k: Vec<usize>,
+    /// Iterations at most
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    iterations: usize,
+    #[command(flatten)]
+    folder: DataFolder,
+    /// Labels of the observations, one per line or as npy
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// Seed of all random numbers
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+}
+
+/// One clustering: its measures, and how good it is as a clustering.
+#[derive(Serialize)]
+struct Clustering {
+    #[serde(flatten)]
+    measure: Measure,
+    inertia: f64,
+    iterations: usize,
+    converged: bool,
+    seconds: f64,
+}
+
+pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
+    let workers = console.workers()?;
+    let samples = observations(arguments, &workers)?;
+    let mut clusterings = Vec::new();
+    for &k in &arguments.k {
+        let config = KMeansConfig {
+            k,
+            max_iterations: arguments.iterations,
+            seed: arguments.seed,
+            ..KMeansConfig::default()
+        };
+        let started = Instant::now();
+        let result = cluster(&samples.values, &config, &workers, console)?;
+        let seconds = started.elapsed().as_secs_f64();
+        let (measure, _) = measure_clusters(&result, &samples)?;
+        let KMeans {
+            inertia,
+            iterations,
+            converged,
+            ..
+        } = result;
+        clusterings.push(Clustering {
+            measure,
+            inertia,
+            iterations,
+            converged,
+            seconds,
+        });
+    }
+    let measures: Vec<Measure> = clusterings.iter().map(|c| c.measure.clone()).collect();
+    let mut text = table::measures(&measures);
+    text += "\nH[s] and H[k] are fractions of ln M.\n";
+    for clustering in &clusterings {
+        let Clustering {
+            inertia,
+            iterations,
+            converged,
+            ..
+        } = clustering;
+        let how = if *converged {
+            "converged after"
+        } else {
+            "stopped after"
+        };
+        text += &format!(
+            "k = {}: {how} {iterations} iterations, inertia {inertia:.1}\n",
+            clustering.measure.name
+        );
+    }
+    let value = json!({ "layers": clusterings, "critical": critical(&measures) });
+    console.show(&text, &value)
+}
+
+fn cluster(
+    values: &Array2<f32>,
+    config: &KMeansConfig,
+    workers: &Workers,
+    console: &Console,
+) -> Result<KMeans, Failure> {
+    let bar = Bar::new(console, &format!("{} clusters", config.k));
+    let result = k_means(values.view(), config, workers, &mut |progress| {
+        bar.done(progress.iteration as f64 / config.max_iterations as f64);
+        console.flow()
+    });
+    match result {
+        Err(ClusterError::Interrupted { iteration }) => {
+            let how = format!(
+                "after iteration {iteration} of k = {}; nothing was kept",
+                config.k
+            );
+            Err(Failure::Stopped(how))
+        }
+        result => Ok(result?),
+    }
+}
+
+/// The observations: unlike a network's, they may have any finite values.
+fn observations(arguments: &Arguments, workers: &Workers) -> Result<Samples, Failure> {
+    let labels = arguments.labels.as_deref();
+    let path = Path::new(&arguments.data);
+    if entry(&arguments.data).is_ok() || !path.is_file() {
+        return Ok(arguments
+            .folder
+            .load(&arguments.data, labels, workers)?
+            .train);
+    }
+    let samples = Samples {
+        values: read_npy(path)?,
+        labels: None,
+    };
+    match labels {
+        None => Ok(samples),
+        Some(path) => labelled(samples, path),
+    }
+}

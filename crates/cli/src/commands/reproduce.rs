@@ -1,0 +1,307 @@
+//! `resrel reproduce`: a figure of the paper by one command.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use resrel::boltzmann::Preset;
+use resrel::data::{Dataset, Location, entry};
+use resrel::experiment::{Choice, Outcome, Plan, Recipe, RunEvent, Size, Task, Unit};
+use serde_json::json;
+
+use crate::commands::DataFolder;
+use crate::commands::report::{Report, draw};
+use crate::commands::train::parse_preset;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::progress::Bar;
+
+/// The data set for those who have no other.
+const EMBEDDED: &str = "digits";
+
+/// Runs a recipe, goes on with what is half done, and writes records, figures and tables.
+///
+/// Example: resrel reproduce fig2 --quick --data mnist
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// fig2, or the path of a TOML file
+    #[arg(required_unless_present = "status")]
+    recipe: Option<String>,
+    /// A small network on few images: at most 20 seconds on two cores
+    #[arg(long, group = "size")]
+    smoke: bool,
+    /// The paper's network, trained for 4,000 updates a layer: at most five minutes [default]
+    #[arg(long, group = "size")]
+    quick: bool,
+    /// The paper's schedule and number of realizations: hours
+    #[arg(long, group = "size")]
+    full: bool,
+    /// The schedule: paper (200 passes) or paper-critical (4,000 updates)
+    #[arg(long, value_name = "NAME", value_parser = parse_preset)]
+    preset: Option<Preset>,
+    /// Updates a layer, in place of the schedule's
+    #[arg(long, value_name = "N")]
+    updates: Option<u64>,
+    /// Number of realizations
+    #[arg(long, value_name = "N")]
+    realizations: Option<u32>,
+    /// Data set: mnist, ocr-letters, digits, an npy file or a folder of IDX files [default: the
+    /// recipe's if it is there, else the embedded digits]
+    #[arg(long, value_name = "NAME")]
+    data: Option<String>,
+    #[command(flatten)]
+    folder: DataFolder,
+    /// Labels of the observations, one per line or as npy, where the data have none
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// Seed of all random numbers
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Where records and figures go [default: out/ and a name made of recipe, size and data]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Only tell how far the run in this folder is
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["recipe", "size"])]
+    status: Option<PathBuf>,
+    /// Only list the units of work
+    #[arg(long)]
+    dry_run: bool,
+    /// Where units are run
+    #[arg(long, value_enum, default_value_t = Engine::Local)]
+    engine: Engine,
+}
+
+/// Where units are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Engine {
+    /// On this machine.
+    Local,
+    /// As a job array.
+    Slurm,
+}
+
+pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
+    if let Some(out) = &arguments.status {
+        return status(out, console);
+    }
+    if arguments.engine == Engine::Slurm {
+        return Err(Failure::mistake(
+            "--engine slurm is not there yet; leave it out to run here",
+        ));
+    }
+    let recipe = Recipe::load(arguments.recipe.as_deref().unwrap_or_default())?;
+    let (name, why) = match &arguments.data {
+        Some(name) => (name.clone(), String::new()),
+        None => default_data(&recipe, &arguments.folder)?,
+    };
+    let size = match (arguments.smoke, arguments.full) {
+        (true, _) => Size::Smoke,
+        (_, true) => Size::Full,
+        _ => Size::Quick,
+    };
+    let choice = Choice {
+        size,
+        preset: arguments.preset,
+        updates: arguments.updates,
+        realizations: arguments.realizations,
+        data: name.clone(),
+        seed: arguments.seed,
+    };
+    let out = arguments
+        .out
+        .clone()
+        .unwrap_or_else(|| default_out(&recipe, &choice));
+    let plan = recipe.plan(choice)?;
+    if arguments.dry_run {
+        return list(&plan, &out, console);
+    }
+    let workers = console.workers()?;
+    let mut data = arguments
+        .folder
+        .load(&name, arguments.labels.as_deref(), &workers)?;
+    // The name is part of what a folder's run is: that of a file is its path as given.
+    data.name.clone_from(&name);
+    console.say(&format!(
+        "{}: {} units on {} ({} observations{why}), results in {}",
+        plan.recipe.title,
+        plan.units.len(),
+        data.name,
+        data.train.observations(),
+        out.display()
+    ));
+    let outcome = run_plan(&plan, &data, &out, console)?;
+    for (unit, error) in &outcome.failures {
+        console.say(&format!("{unit} failed: {error}"));
+    }
+    if outcome.interrupted {
+        let done = outcome.records.len();
+        let how = format!(
+            "{done} of {} units are done; the same command goes on from here",
+            plan.units.len()
+        );
+        return Err(Failure::Stopped(how));
+    }
+    if let Some((unit, _)) = outcome.failures.first() {
+        let count = outcome.failures.len();
+        let words = format!("{count} units failed ({unit} …); the same command tries them again");
+        return Err(Failure::mistake(words));
+    }
+    let report = draw(&plan, &outcome.records, &out)?;
+    show(&plan, &report, &out, console)
+}
+
+/// The recipe's data set if it is there, else the embedded digits, and why.
+fn default_data(recipe: &Recipe, folder: &DataFolder) -> Result<(String, String), Failure> {
+    let there = match entry(&recipe.data) {
+        Ok(entry) => entry.locate(folder.path())?,
+        // A recipe of the user's own may name a file.
+        Err(_) => return Ok((recipe.data.clone(), String::new())),
+    };
+    Ok(match there {
+        Location::Missing { .. } => {
+            let why = format!(
+                "; {0} is not on this machine: resrel data fetch {0}",
+                recipe.data
+            );
+            (EMBEDDED.into(), why)
+        }
+        _ => (recipe.data.clone(), String::new()),
+    })
+}
+
+/// A folder whose name tells what is in it.
+fn default_out(recipe: &Recipe, choice: &Choice) -> PathBuf {
+    let word = |value: serde_json::Result<serde_json::Value>| {
+        value
+            .ok()
+            .and_then(|value| value.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    };
+    let mut name = word(serde_json::to_value(recipe.figure));
+    name += &format!("-{}", word(serde_json::to_value(choice.size)));
+    if let Some(preset) = choice.preset {
+        name += &format!("-{}", word(serde_json::to_value(preset)));
+    }
+    if let Some(updates) = choice.updates {
+        name += &format!("-{updates}-updates");
+    }
+    if let Some(realizations) = choice.realizations {
+        name += &format!("-{realizations}-realizations");
+    }
+    let data = Path::new(&choice.data).file_stem().unwrap_or_default();
+    name += &format!("-{}-seed-{}", data.to_string_lossy(), choice.seed);
+    Path::new("out").join(name)
+}
+
+fn run_plan(
+    plan: &Plan,
+    data: &Dataset,
+    out: &Path,
+    console: &Console,
+) -> Result<Outcome, Failure> {
+    let all = Bar::new(console, "all units");
+    let slots: Mutex<BTreeMap<usize, Bar>> = Mutex::new(BTreeMap::new());
+    let cost: f64 = plan.units.iter().map(Unit::weight).sum();
+    // Share of the whole work that each unit has done.
+    let shares: Mutex<BTreeMap<String, f64>> = Mutex::new(BTreeMap::new());
+    let advance = |unit: &Unit, done: f64| {
+        let mut shares = shares.lock().unwrap_or_else(|lock| lock.into_inner());
+        shares.insert(unit.name.clone(), done * unit.weight() / cost);
+        all.done(shares.values().sum());
+    };
+    let status = plan.status(out);
+    for unit in plan
+        .units
+        .iter()
+        .filter(|unit| status.done.contains(&unit.name))
+    {
+        advance(unit, 1.0);
+    }
+    let outcome = plan.run(data, out, console.threads(), &|event| {
+        let mut slots = slots.lock().unwrap_or_else(|lock| lock.into_inner());
+        match event {
+            RunEvent::Resumed { done, units } if *done > 0 => {
+                console.say(&format!("going on: {done} of {units} units are done"));
+            }
+            RunEvent::Started { unit, slot } => {
+                let bar = slots
+                    .entry(*slot)
+                    .or_insert_with(|| Bar::new(console, &unit.name));
+                bar.restart(&unit.name);
+            }
+            RunEvent::Progress { unit, slot, done } => {
+                if let Some(bar) = slots.get(slot) {
+                    bar.done(*done);
+                }
+                advance(unit, *done);
+            }
+            RunEvent::Finished { unit, slot } | RunEvent::Failed { unit, slot, .. } => {
+                slots.remove(slot);
+                advance(unit, 1.0);
+            }
+            RunEvent::Warning { unit, text } => console.say(&format!("{}: {text}", unit.name)),
+            _ => {}
+        }
+        console.flow()
+    });
+    Ok(outcome?)
+}
+
+fn show(plan: &Plan, report: &Report, out: &Path, console: &Console) -> Result<(), Failure> {
+    let mut text = report.text.clone();
+    text += &format!(
+        "\nFigures and numbers are in {}.",
+        out.join("figures").display()
+    );
+    let value = json!({
+        "recipe": plan.recipe.figure,
+        "size": plan.choice.size,
+        "data": plan.choice.data,
+        "seed": plan.choice.seed,
+        "out": out,
+        "layers": report.layers,
+        "critical": report.critical,
+        "records": report.records,
+        "claims": report.claims,
+        "figures": report.files,
+    });
+    console.show(&text, &value)
+}
+
+fn list(plan: &Plan, out: &Path, console: &Console) -> Result<(), Failure> {
+    let mut text = format!(
+        "{} units, records in {}:\n",
+        plan.units.len(),
+        out.display()
+    );
+    for unit in &plan.units {
+        let what = match &unit.task {
+            Task::Dbn(config) => {
+                let sizes: Vec<String> = config.layers.iter().map(usize::to_string).collect();
+                sizes.join("-")
+            }
+            Task::KMeans(config) => format!("{} clusters", config.k),
+        };
+        text += &format!("  {:22} {what}\n", unit.name);
+    }
+    console.show(&text, &json!({ "out": out, "units": plan.units }))
+}
+
+fn status(out: &Path, console: &Console) -> Result<(), Failure> {
+    let plan = Plan::load(out)?;
+    let status = plan.status(out);
+    let mut text = format!(
+        "{} of {} units are done, {} begun, {} waiting\n",
+        status.done.len(),
+        plan.units.len(),
+        status.begun.len(),
+        status.waiting.len()
+    );
+    for (word, names) in [("begun", &status.begun), ("waiting", &status.waiting)] {
+        for name in names {
+            text += &format!("  {name}: {word}\n");
+        }
+    }
+    let value = json!({ "done": status.done, "begun": status.begun, "waiting": status.waiting });
+    console.show(&text, &value)
+}

@@ -1,0 +1,245 @@
+//! `resrel train`: one network, trained and measured.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use resrel::boltzmann::{
+    DbnConfig, DbnTrainer, Event, Inputs, NegativePhase, NextInput, Preset, TrainedDbn,
+    remove_checkpoint,
+};
+use resrel::experiment::measure_layers;
+use resrel::kernels::{Workers, instruction_set};
+use resrel::measure::{Measure, critical};
+use serde_json::json;
+
+use crate::commands::DataFolder;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::progress::Bar;
+use crate::table;
+
+/// Trains a deep belief network (with two sizes: one restricted Boltzmann machine) and measures
+/// every layer. Stopped by Ctrl-C or a crash, the same command goes on where it was.
+///
+/// Example: resrel train --data mnist --layers 784-500-250 --updates 4000 --out model.safetensors
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Options as TOML; those on the command line come first
+    config: Option<PathBuf>,
+    /// mnist, ocr-letters, digits, an npy file or a folder of IDX files
+    #[arg(long, value_name = "NAME|FILE")]
+    data: String,
+    #[command(flatten)]
+    folder: DataFolder,
+    /// Labels of the observations, one per line or as npy, where the data have none
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// Units of each layer, visible first: 784-500-250
+    #[arg(long, value_name = "SIZES", value_parser = parse_layers)]
+    layers: Option<Layers>,
+    /// The schedule: paper (200 passes, sampled inputs) or paper-critical (4,000 updates, binarised)
+    #[arg(long, value_name = "NAME", value_parser = parse_preset)]
+    preset: Option<Preset>,
+    /// Passes over the data
+    #[arg(long, value_name = "N", conflicts_with = "updates")]
+    epochs: Option<u64>,
+    /// Mini-batches
+    #[arg(long, value_name = "N")]
+    updates: Option<u64>,
+    /// Observations in a mini-batch, and number of chains
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+    /// Learning rate
+    #[arg(long, value_name = "X")]
+    learning_rate: Option<f64>,
+    /// Where the chains of the negative phase start: pcd (where they were) or cd (at the data)
+    #[arg(long, value_name = "NAME", value_parser = parse_negative_phase)]
+    negative_phase: Option<NegativePhase>,
+    /// Gibbs steps of the negative phase
+    #[arg(long, value_name = "N")]
+    steps: Option<u32>,
+    /// What a layer hands to the next: sampled, mean or binarised
+    #[arg(long, value_name = "NAME", value_parser = parse_next_input)]
+    next_input: Option<NextInput>,
+    /// Seed of all random numbers
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// The model, a safetensors file
+    #[arg(long, value_name = "MODEL.safetensors")]
+    out: PathBuf,
+}
+
+/// Sizes of layers, as one word.
+#[derive(Debug, Clone)]
+struct Layers(Vec<usize>);
+
+pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
+    let config = configuration(arguments)?;
+    config.validate()?;
+    if let Some(folder) = arguments
+        .out
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        && !folder.is_dir()
+    {
+        let words = format!(
+            "{}: there is no such folder; make it first",
+            folder.display()
+        );
+        return Err(Failure::mistake(words));
+    }
+    let workers = console.workers()?;
+    let data = arguments
+        .folder
+        .load(&arguments.data, arguments.labels.as_deref(), &workers)?;
+    let trained = train(arguments, &config, &data, &workers, console)?;
+    let inputs = Inputs::Borrowed(&data.train.values);
+    let states = trained.dbn.states(&workers, &inputs)?;
+    let layers: Vec<Measure> = measure_layers(&states, &data.train)?
+        .into_iter()
+        .map(|(measure, _)| measure)
+        .collect();
+    let critical = critical(&layers);
+    let mut text = table::measures(&layers);
+    text += "\nH[s] and H[k] are fractions of ln M. ";
+    text += &table::verdict(critical.as_ref());
+    text += &format!("\nThe model is in {}.", arguments.out.display());
+    let value = json!({
+        "layers": layers,
+        "critical": critical,
+        "seconds_per_pass": trained.seconds_per_pass,
+        "monitoring": trained.monitoring,
+        "config": config,
+        "seed": arguments.seed,
+        "data": data.name,
+        "instruction_set": instruction_set(),
+        "out": arguments.out,
+    });
+    console.show(&text, &value)
+}
+
+fn train(
+    arguments: &Arguments,
+    config: &DbnConfig,
+    data: &resrel::data::Dataset,
+    workers: &Workers,
+    console: &Console,
+) -> Result<TrainedDbn, Failure> {
+    let mut name = arguments.out.clone().into_os_string();
+    name.push(".checkpoint");
+    let checkpoint = PathBuf::from(name);
+    let trainer = match DbnTrainer::resume(&checkpoint, config, arguments.seed)? {
+        None => DbnTrainer::new(config, arguments.seed)?,
+        Some((trainer, warning)) => {
+            if let Some(warning) = warning {
+                console.say(&format!(
+                    "{warning}; going on from the checkpoint before it"
+                ));
+            }
+            console.say(&format!("going on from {}", checkpoint.display()));
+            trainer
+        }
+    };
+    let inputs = Inputs::Borrowed(&data.train.values);
+    let validation = data
+        .test
+        .as_ref()
+        .map(|test| Inputs::Borrowed(&test.values));
+    let bar = Bar::new(console, "training");
+    let observer = &mut |event: &Event| -> ControlFlow<()> {
+        if let Event::Progress {
+            layer,
+            layers,
+            done,
+            ..
+        } = event
+        {
+            bar.name(&format!("training H{layer} of {layers}"));
+            bar.done(*done);
+        }
+        console.flow()
+    };
+    let trained = trainer.run(
+        workers,
+        &inputs,
+        validation.as_ref(),
+        Some(&checkpoint),
+        observer,
+    )?;
+    let Some(mut trained) = trained else {
+        let how = format!("the same command goes on from {}", checkpoint.display());
+        return Err(Failure::Stopped(how));
+    };
+    trained.dbn.data.clone_from(&data.name);
+    trained.dbn.save(&arguments.out)?;
+    remove_checkpoint(&checkpoint)?;
+    Ok(trained)
+}
+
+/// Defaults, then the file, then the preset, then what stands on the command line.
+fn configuration(arguments: &Arguments) -> Result<DbnConfig, Failure> {
+    let mut config = match &arguments.config {
+        None => DbnConfig::default(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Failure::mistake(format!("{}: {error}", path.display())))?;
+            toml::from_str(&text).map_err(|error| {
+                let before = &text[..error.span().map_or(0, |span| span.start)];
+                let line = before.matches('\n').count() + 1;
+                let problem = error.message().replace('\n', " ");
+                Failure::mistake(format!("{}: line {line}: {problem}", path.display()))
+            })?
+        }
+    };
+    if let Some(preset) = arguments.preset {
+        preset.apply(&mut config);
+    }
+    if let Some(Layers(layers)) = &arguments.layers {
+        config.layers.clone_from(layers);
+    }
+    let training = &mut config.training;
+    if arguments.epochs.is_some() || arguments.updates.is_some() {
+        (training.epochs, training.updates) = (arguments.epochs, arguments.updates);
+    }
+    if let Some(batch) = arguments.batch {
+        training.batch = batch;
+    }
+    if let Some(rate) = arguments.learning_rate {
+        training.learning_rate = rate;
+    }
+    if let Some(phase) = arguments.negative_phase {
+        training.negative_phase = phase;
+    }
+    if let Some(steps) = arguments.steps {
+        training.steps = steps;
+    }
+    if let Some(next_input) = arguments.next_input {
+        config.next_input = next_input;
+    }
+    Ok(config)
+}
+
+fn parse_layers(text: &str) -> Result<Layers, String> {
+    let sizes: Result<Vec<usize>, _> = text.split('-').map(str::parse).collect();
+    sizes
+        .map(Layers)
+        .map_err(|_| "sizes are whole numbers with hyphens between: 784-500-250".into())
+}
+
+/// A schedule by its name in configuration files.
+pub fn parse_preset(text: &str) -> Result<Preset, String> {
+    by_name(text)
+}
+
+fn parse_negative_phase(text: &str) -> Result<NegativePhase, String> {
+    by_name(text)
+}
+
+fn parse_next_input(text: &str) -> Result<NextInput, String> {
+    by_name(text)
+}
+
+/// An option by its name in configuration files; what is wrong lists the names that there are.
+fn by_name<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(text.into()).map_err(|error| error.to_string())
+}

@@ -1,0 +1,97 @@
+//! Where words go: results to standard output, everything else to standard error.
+
+use std::io::{ErrorKind, Write};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::available_parallelism;
+
+use indicatif::MultiProgress;
+use resrel::kernels::Workers;
+use serde::Serialize;
+
+use crate::Common;
+use crate::failure::Failure;
+
+/// The terminal, as far as commands know it.
+#[derive(Debug)]
+pub struct Console {
+    json: bool,
+    threads: usize,
+    bars: MultiProgress,
+    stop: Arc<AtomicBool>,
+}
+
+impl Console {
+    /// Takes the common options, and Ctrl-C from here on.
+    pub fn new(common: &Common) -> Self {
+        let all = available_parallelism().map_or(1, usize::from);
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&stop);
+        // Without a handler Ctrl-C ends the program at once, which loses at most a minute's work.
+        let _ = ctrlc::set_handler(move || {
+            if flag.swap(true, Ordering::Relaxed) {
+                std::process::exit(1);
+            }
+        });
+        let threads = common.threads.map_or(all, usize::from);
+        Self {
+            json: common.json,
+            threads,
+            bars: MultiProgress::new(),
+            stop,
+        }
+    }
+
+    /// Number of threads to use.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// These threads.
+    pub fn workers(&self) -> Result<Workers, Failure> {
+        Ok(Workers::new(self.threads)?)
+    }
+
+    /// Where progress bars are drawn.
+    pub fn bars(&self) -> &MultiProgress {
+        &self.bars
+    }
+
+    /// `Break` once Ctrl-C was pressed.
+    pub fn flow(&self) -> ControlFlow<()> {
+        if self.stop.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// A line for the user, on standard error.
+    pub fn say(&self, line: &str) {
+        self.bars.suspend(|| {
+            // Nobody is left to tell if standard error is closed.
+            let _ = writeln!(std::io::stderr(), "{line}");
+        });
+    }
+
+    /// The result: `value` where JSON is wanted, else `text`.
+    pub fn show(&self, text: &str, value: &impl Serialize) -> Result<(), Failure> {
+        if self.json {
+            self.print(&serde_json::to_string_pretty(value)?)
+        } else {
+            self.print(text.trim_end())
+        }
+    }
+
+    /// Text for standard output; a closed pipe is no error.
+    pub fn print(&self, text: &str) -> Result<(), Failure> {
+        let mut out = std::io::stdout().lock();
+        match writeln!(out, "{text}").and_then(|()| out.flush()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(Failure::Other(error.into()))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Measures as tables for people.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use resrel::experiment::{Judgement, Layer, Mean, Series, Summary, Verdict};
+use resrel::measure::{Critical, Measure};
+
+/// One row a measure.
+pub fn measures(measures: &[Measure]) -> String {
+    let mut table = new(&[
+        "", "states", "H[s]", "H[k]", "sum", "max k", "β", "KS", "error",
+    ]);
+    for measure in measures {
+        let beta = &measure.beta;
+        table.add_row([
+            measure.name.clone(),
+            measure.states.to_string(),
+            number(measure.resolution, 4),
+            number(measure.relevance, 4),
+            number(measure.sum(), 4),
+            measure.max_frequency.to_string(),
+            with_error(beta.mle, beta.mle_stderr),
+            number(beta.ks, 3),
+            number(measure.classification_error, 3),
+        ]);
+    }
+    finish(table)
+}
+
+/// One row a layer of each series: means over realizations, ± standard errors where there are several.
+pub fn summary(summary: &Summary) -> String {
+    let mut table = new(&["", "", "H[s]", "H[k]", "sum", "β", "KS", "error"]);
+    for series in [
+        Series::Trained,
+        Series::Untrained,
+        Series::Shuffled,
+        Series::KMeans,
+    ] {
+        for (index, layer) in summary.layers(series).iter().enumerate() {
+            let mean = |number: fn(&Measure) -> Option<f64>, digits| cell(layer, number, digits);
+            table.add_row([
+                if index == 0 {
+                    series.name().to_owned()
+                } else {
+                    String::new()
+                },
+                layer.name.to_owned(),
+                mean(|m| m.resolution, 4),
+                mean(|m| m.relevance, 4),
+                mean(Measure::sum, 4),
+                mean(|m| m.beta.mle, 2),
+                mean(|m| m.beta.ks, 3),
+                mean(|m| m.classification_error, 3),
+            ]);
+        }
+    }
+    finish(table)
+}
+
+/// One row a claim.
+pub fn claims(judgements: &[Judgement]) -> String {
+    let mut table = new(&["", "the paper's claim", "", "by"]);
+    for judgement in judgements {
+        let verdict = match judgement.verdict {
+            Verdict::Holds => "holds",
+            Verdict::Fails => "does not hold",
+            Verdict::Undecided => "undecided",
+            Verdict::NotJudged => "not judged",
+        };
+        let Judgement {
+            number,
+            claim,
+            evidence,
+            ..
+        } = judgement;
+        table.add_row([number, claim, verdict, evidence]);
+    }
+    for column in table.column_iter_mut() {
+        column.set_cell_alignment(CellAlignment::Left);
+    }
+    finish(table)
+}
+
+/// The critical layer in words.
+pub fn verdict(critical: Option<&Critical>) -> String {
+    let Some(critical) = critical else {
+        return "No layer has a resolution to compare.".into();
+    };
+    let beta = critical.beta.map_or(String::new(), |_| {
+        format!(", β = {}", with_error(critical.beta, critical.beta_stderr))
+    });
+    format!("{} has the largest H[s]+H[k]{beta}.", critical.layer)
+}
+
+fn new(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(header.iter().copied());
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    if table.width().is_none() {
+        table.set_width(100);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn finish(table: Table) -> String {
+    let lines: Vec<String> = table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
+    lines.join("\n") + "\n"
+}
+
+fn cell(layer: &Layer, value: fn(&Measure) -> Option<f64>, digits: usize) -> String {
+    match layer.mean(value) {
+        None => "–".into(),
+        Some(Mean {
+            value,
+            stderr: None,
+            ..
+        }) => number(Some(value), digits),
+        Some(Mean {
+            value,
+            stderr: Some(stderr),
+            ..
+        }) => {
+            format!("{value:.digits$} ± {stderr:.digits$}")
+        }
+    }
+}
+
+fn with_error(value: Option<f64>, stderr: Option<f64>) -> String {
+    match (value, stderr) {
+        (Some(value), Some(stderr)) => format!("{value:.2} ± {stderr:.2}"),
+        _ => number(value, 2),
+    }
+}
+
+fn number(value: Option<f64>, digits: usize) -> String {
+    value.map_or("–".into(), |value| format!("{value:.digits$}"))
+}

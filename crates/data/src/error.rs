@@ -1,0 +1,217 @@
+//! What can go wrong with data; every message is one line: file, place, remedy.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A data set that cannot be had as asked for. Each is the user's to mend, and says how.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused to open or read a file.
+    #[error("{}: cannot be read ({source}); check that it exists and that you may read it", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The operating system refused to write a file.
+    #[error("{}: cannot be written ({source}); choose a folder with room where you may write", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A gzip file that does not unpack.
+    #[error("{}: the gzip data break off or are damaged ({source}); copy or download the file again", path.display())]
+    Gzip {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        source: io::Error,
+    },
+    /// A file of another format than the one expected.
+    #[error("{}: starts with {found}, not with {expected}; check that it is the file you meant", path.display())]
+    Magic {
+        /// The file.
+        path: PathBuf,
+        /// The bytes found.
+        found: String,
+        /// The bytes expected, and what they mean.
+        expected: &'static str,
+    },
+    /// A header that cannot be understood.
+    #[error("{}: header: {problem}; {remedy}", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A header that promises more than the file holds.
+    #[error("{}: the header claims {shape} values, but the file holds {held}; it was cut short or its header is wrong, so write or download it again", path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// The shape that the header claims.
+        shape: String,
+        /// What there is.
+        held: String,
+    },
+    /// More data than the header promises.
+    #[error("{}: {surplus} after the {shape} values that the header claims; write or download the file again", path.display())]
+    Trailing {
+        /// The file.
+        path: PathBuf,
+        /// The shape that the header claims.
+        shape: String,
+        /// What follows.
+        surplus: String,
+    },
+    /// More values than there is memory for.
+    #[error("{}: {values} values do not fit into memory; use fewer observations", path.display())]
+    Memory {
+        /// The file.
+        path: PathBuf,
+        /// Values that were to be held.
+        values: u64,
+    },
+    /// No observations, no features or no lines.
+    #[error("{}: holds no {what}; give a file with at least one", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        what: &'static str,
+    },
+    /// A value that is not a finite number.
+    #[error("{}: row {row}, column {column} (counted from 0) is {value}, not a finite number; remove or replace such values", path.display())]
+    NotFinite {
+        /// The file, or what the values are called.
+        path: PathBuf,
+        /// Observation, from 0.
+        row: usize,
+        /// Feature, from 0.
+        column: usize,
+        /// The value.
+        value: f64,
+    },
+    /// A value outside 0 … 1.
+    #[error("{}: row {row}, column {column} (counted from 0) is {value}, outside 0 to 1; scale the values to 0..1 (grey levels: divide by 255)", path.display())]
+    OutOfRange {
+        /// The file, or what the values are called.
+        path: PathBuf,
+        /// Observation, from 0.
+        row: usize,
+        /// Feature, from 0.
+        column: usize,
+        /// The value.
+        value: f32,
+    },
+    /// Labels that do not belong to the observations.
+    #[error("{}: {labels} labels for {observations} observations; give one label per observation, in the same order", path.display())]
+    LabelCount {
+        /// The file of the labels, or what they are called.
+        path: PathBuf,
+        /// Labels found.
+        labels: usize,
+        /// Observations found.
+        observations: usize,
+    },
+    /// A label that is not a whole number of 0 … 2³² − 1.
+    #[error("{}: label {row} (counted from 0) is {value}, not a whole number of 0 or more; number the classes from 0", path.display())]
+    Label {
+        /// The file.
+        path: PathBuf,
+        /// Which label, from 0.
+        row: usize,
+        /// The label.
+        value: f64,
+    },
+    /// A line of a text file that is not what it should be.
+    #[error("{}: line {line}: {found}, expected {expected}; correct or remove the line", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What the line says, shortened.
+        found: String,
+        /// What it should say.
+        expected: &'static str,
+    },
+    /// Training and test data of different width, or an image shape that does not fit.
+    #[error(
+        "{name}: {problem}; give training data, test data and image shape of the same number of features"
+    )]
+    Shape {
+        /// The data set.
+        name: String,
+        /// What does not fit.
+        problem: String,
+    },
+    /// A file of a known data set whose contents are not the known ones.
+    #[error("{}: {algorithm} is {found}, not {expected}; the file is damaged or another one; replace it by `resrel data fetch {name}`", path.display())]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// The data set.
+        name: String,
+        /// Name of the checksum.
+        algorithm: &'static str,
+        /// What was computed.
+        found: String,
+        /// What is known.
+        expected: &'static str,
+    },
+    /// A name that is neither a data set nor a file.
+    #[error("{name}: no such data set or file; known data sets: {known}")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// A known data set that is not on this machine.
+    #[error("{name}: {file} not found in {}; run `resrel data fetch {name}` or put it there", folder.display())]
+    NotThere {
+        /// The data set.
+        name: String,
+        /// The missing file.
+        file: &'static str,
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
+    /// No place for data: the user's cache directory is unknown.
+    #[error(
+        "no cache directory is known for this user; name a folder with --data-dir or RESREL_DATA"
+    )]
+    NoFolder,
+    /// Every mirror failed.
+    #[error("{name}: {file} could not be downloaded ({reasons}); try again (it goes on where it stopped), or put the file into {} by hand", folder.display())]
+    Download {
+        /// The data set.
+        name: String,
+        /// The file.
+        file: String,
+        /// What each mirror answered.
+        reasons: String,
+        /// Where the file belongs.
+        folder: PathBuf,
+    },
+    /// Another process downloads the same file.
+    #[error("{}: another download of this file is running; wait for it to end", path.display())]
+    Busy {
+        /// The unfinished file.
+        path: PathBuf,
+    },
+    /// The observer of a download asked to stop.
+    #[error("{}: download stopped; run the same command again to go on", path.display())]
+    Stopped {
+        /// The unfinished file.
+        path: PathBuf,
+    },
+}

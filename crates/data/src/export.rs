@@ -1,0 +1,51 @@
+//! Writing a data set as npy files, for other programs.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ndarray::ArrayView1;
+use ndarray_npy::{WriteNpyError, WriteNpyExt};
+
+use crate::files::write_atomically;
+use crate::{Dataset, Error};
+
+/// Writes the values (32-bit floats, observations × features) and labels (32-bit unsigned integers)
+/// of `data` into `folder`, which is made if missing: `NAME-train-values.npy`,
+/// `NAME-train-labels.npy` and the same for `test`, as far as there are any. Returns their paths.
+///
+/// Each file is written beside and renamed, so none is ever there in part.
+///
+/// # Errors
+/// [`Error::Write`] where a file cannot be written.
+pub fn export(data: &Dataset, folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    fs::create_dir_all(folder).map_err(|source| Error::Write {
+        path: folder.to_path_buf(),
+        source,
+    })?;
+    let mut written = Vec::new();
+    let parts = [("train", Some(&data.train)), ("test", data.test.as_ref())];
+    for (part, samples) in parts {
+        let Some(samples) = samples else { continue };
+        let path = folder.join(format!("{}-{part}-values.npy", data.name));
+        write_atomically(&path, |file| {
+            samples.values.write_npy(file).map_err(as_io_error)
+        })?;
+        written.push(path);
+        if let Some(labels) = &samples.labels {
+            let path = folder.join(format!("{}-{part}-labels.npy", data.name));
+            let labels = ArrayView1::from(labels);
+            write_atomically(&path, |file| labels.write_npy(file).map_err(as_io_error))?;
+            written.push(path);
+        }
+    }
+    Ok(written)
+}
+
+/// What stopped the writing; the format itself cannot refuse a matrix of floats.
+fn as_io_error(error: WriteNpyError) -> io::Error {
+    match error {
+        WriteNpyError::Io(error) => error,
+        other => io::Error::other(other),
+    }
+}

@@ -1,0 +1,433 @@
+//! What the paper claims, and whether a run bears it out.
+//!
+//! A claim is a list of comparisons, each a margin that should be positive, with its standard error
+//! over realizations. It fails if a margin is negative by more than two standard errors, holds if all
+//! are positive by as much, and is undecided in between. With one realization there is no standard
+//! error, and the values decide alone. The bounds come from the recipe, fixed before the run.
+
+use std::fmt::Write;
+
+use resrel_measure::Measure;
+use serde::{Deserialize, Serialize};
+
+use crate::{Layer, Mean, Rules, Series, Summary};
+
+/// Margins within so many standard errors of zero decide nothing.
+const STANDARD_ERRORS: f64 = 2.0;
+
+/// Whether a run bears a claim out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It does.
+    Holds,
+    /// It does not.
+    Fails,
+    /// Within two standard errors of the bound.
+    Undecided,
+    /// This run has not what the claim is about.
+    NotJudged,
+}
+
+/// A claim and its verdict.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// Number of the claim, with a letter for its part.
+    pub number: String,
+    /// What the paper says.
+    pub claim: String,
+    /// Whether it came out.
+    pub verdict: Verdict,
+    /// By which numbers.
+    pub evidence: String,
+}
+
+/// Judges what Figure 2 can judge of the paper's claims.
+#[must_use]
+pub fn judge(summary: &Summary, rules: &Rules) -> Vec<Judgement> {
+    let trained = summary.layers(Series::Trained);
+    let untrained = summary.layers(Series::Untrained);
+    let shuffled = summary.layers(Series::Shuffled);
+    let clusters = summary.layers(Series::KMeans);
+    let optimum = "needs the theoretical optimum of H[k], which these records do not hold";
+    let generation = "needs generated samples, which this figure does not draw";
+    vec![
+        judgement(
+            "1a",
+            "H[s] falls from layer to layer",
+            never_rises(trained, |m| m.resolution),
+        ),
+        judgement(
+            "1b",
+            &format!("H[k] rises to H{} and falls after it", rules.relevance_peak),
+            peaks(trained, rules.relevance_peak),
+        ),
+        not_judged(
+            "2a",
+            "trained H[k] almost reaches the theoretical maximum up to H6",
+            optimum,
+        ),
+        judgement(
+            "2b",
+            "trained H[k] lies above k-means at the same H[s]",
+            against(trained, clusters, |m| m.relevance, 1.0),
+        ),
+        judgement(
+            "3a",
+            "m_k follows a power law in every trained layer",
+            power_laws(trained, rules.ks, 1.0),
+        ),
+        judgement(
+            "3b",
+            "β falls with depth",
+            never_rises(trained, |m| m.beta.mle),
+        ),
+        judgement(
+            "3c",
+            "the m_k of k-means follows none",
+            power_laws(
+                largest_up_to(clusters, rules.k_means_clusters),
+                rules.ks,
+                -1.0,
+            ),
+        ),
+        judgement(
+            "4a",
+            "untrained layers crowd at the ends of the resolution axis",
+            fewer_in_the_middle(trained, untrained, rules.middle),
+        ),
+        judgement(
+            "4b",
+            "layers of shuffled images crowd there too",
+            fewer_in_the_middle(trained, shuffled, rules.middle),
+        ),
+        judgement(
+            "5a",
+            "classification error grows with depth",
+            never_rises(trained, |m| m.classification_error.map(|error| -error)),
+        ),
+        judgement(
+            "5b",
+            "an untrained network's is far larger at the same H[s]",
+            against(
+                untrained,
+                trained,
+                |m| m.classification_error,
+                rules.far_larger,
+            ),
+        ),
+        judgement(
+            "6a",
+            &format!("H{} has the largest H[s]+H[k]", rules.critical_layer),
+            largest_sum(trained, rules.critical_layer),
+        ),
+        judgement("6b", "and β ≈ 1 there", zipf(trained, rules)),
+        not_judged("6c", "and the best generation ability", generation),
+    ]
+}
+
+/// One margin that a claim wants positive.
+struct Comparison {
+    margin: f64,
+    stderr: Option<f64>,
+    /// Whether zero is enough.
+    or_equal: bool,
+}
+
+/// The comparisons of a claim and the numbers to show; `Err` says why there are none.
+type Evidence = Result<(Vec<Comparison>, String), String>;
+
+fn judgement(number: &str, claim: &str, evidence: Evidence) -> Judgement {
+    let (verdict, evidence) = match evidence {
+        Err(reason) => (Verdict::NotJudged, reason),
+        Ok((comparisons, text)) => {
+            let verdicts: Vec<Verdict> = comparisons.iter().map(Comparison::verdict).collect();
+            let verdict = if verdicts.contains(&Verdict::Fails) {
+                Verdict::Fails
+            } else if verdicts.contains(&Verdict::Undecided) {
+                Verdict::Undecided
+            } else {
+                Verdict::Holds
+            };
+            (verdict, text)
+        }
+    };
+    Judgement {
+        number: number.into(),
+        claim: claim.into(),
+        verdict,
+        evidence,
+    }
+}
+
+fn not_judged(number: &str, claim: &str, reason: &str) -> Judgement {
+    judgement(number, claim, Err(reason.into()))
+}
+
+impl Comparison {
+    fn verdict(&self) -> Verdict {
+        let slack = STANDARD_ERRORS * self.stderr.unwrap_or(0.0);
+        if self.margin < -slack {
+            Verdict::Fails
+        } else if self.margin > slack || (self.or_equal && self.margin >= 0.0) {
+            Verdict::Holds
+        } else if self.stderr.is_none() {
+            Verdict::Fails
+        } else {
+            Verdict::Undecided
+        }
+    }
+}
+
+/// a − b with its standard error, taken as independent.
+fn difference(a: Mean, b: Mean, or_equal: bool) -> Comparison {
+    let stderr = match (a.stderr, b.stderr) {
+        (None, None) => None,
+        (a, b) => Some(a.unwrap_or(0.0).hypot(b.unwrap_or(0.0))),
+    };
+    Comparison {
+        margin: a.value - b.value,
+        stderr,
+        or_equal,
+    }
+}
+
+/// Layers that have the number, with its mean.
+fn means<'a>(
+    layers: &'a [Layer],
+    number: impl Fn(&Measure) -> Option<f64> + Copy + 'a,
+) -> impl Iterator<Item = (&'a str, Mean)> {
+    layers
+        .iter()
+        .filter_map(move |layer| Some((layer.name, layer.mean(number)?)))
+}
+
+fn list(values: &[(&str, Mean)]) -> String {
+    let mut text = String::new();
+    for (name, mean) in values {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{name} {:.3}  ", mean.value);
+    }
+    text.trim_end().into()
+}
+
+fn never_rises(layers: &[Layer], number: impl Fn(&Measure) -> Option<f64> + Copy) -> Evidence {
+    let values: Vec<_> = means(layers, number).collect();
+    if values.len() < 2 {
+        return Err("fewer than two layers have this number".into());
+    }
+    let steps = values
+        .windows(2)
+        .map(|pair| difference(pair[0].1, pair[1].1, true))
+        .collect();
+    // A number that must grow comes in with a minus sign, which is not shown.
+    let shown: Vec<_> = values
+        .iter()
+        .map(|(name, mean)| {
+            (
+                *name,
+                Mean {
+                    value: mean.value.abs(),
+                    ..*mean
+                },
+            )
+        })
+        .collect();
+    Ok((steps, list(&shown)))
+}
+
+fn peaks(layers: &[Layer], peak: usize) -> Evidence {
+    let values: Vec<_> = means(layers, |m| m.relevance).collect();
+    if values.len() <= peak {
+        return Err(format!("the network has no layer after H{peak}"));
+    }
+    let steps = values.windows(2).enumerate().map(|(above, pair)| {
+        let ((_, above_mean), (_, below_mean)) = (pair[0], pair[1]);
+        if above + 1 < peak {
+            difference(below_mean, above_mean, true)
+        } else {
+            difference(above_mean, below_mean, false)
+        }
+    });
+    Ok((steps.collect(), list(&values)))
+}
+
+/// Each layer of `these` against `others` at its own resolution, on the straight line between the two
+/// nearest: number of these − factor × number of the others.
+fn against(
+    these: &[Layer],
+    others: &[Layer],
+    number: impl Fn(&Measure) -> Option<f64> + Copy,
+    factor: f64,
+) -> Evidence {
+    let point = |layer: &Layer| Some((layer.mean(|m| m.resolution)?.value, layer.mean(number)?));
+    let mut curve: Vec<(f64, Mean)> = others.iter().filter_map(point).collect();
+    curve.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut comparisons, mut text) = (Vec::new(), String::new());
+    for layer in these {
+        let Some((resolution, mean)) = point(layer) else {
+            continue;
+        };
+        let around = curve
+            .windows(2)
+            .find(|w| w[0].0 <= resolution && resolution < w[1].0);
+        let Some([left, right]) = around.map(|w| [w[0], w[1]]) else {
+            continue;
+        };
+        let share = (resolution - left.0) / (right.0 - left.0);
+        let blend = |a: f64, b: f64| a + share * (b - a);
+        let stderr = left
+            .1
+            .stderr
+            .zip(right.1.stderr)
+            .map(|(a, b)| factor * blend(a, b));
+        let value = factor * blend(left.1.value, right.1.value);
+        let other = Mean {
+            value,
+            stderr,
+            count: left.1.count.min(right.1.count),
+        };
+        comparisons.push(difference(mean, other, false));
+        let _ = write!(
+            text,
+            "{} {:.3} against {value:.3}  ",
+            layer.name, mean.value
+        );
+    }
+    if comparisons.is_empty() {
+        return Err("no two share a resolution".into());
+    }
+    if factor > 1.0 {
+        let _ = write!(text, "({factor} times the other)");
+    }
+    Ok((comparisons, text.trim_end().into()))
+}
+
+/// `sign` = 1: the distance to the fitted power law should be at most the bound; −1: above it.
+fn power_laws(layers: &[Layer], bound: f64, sign: f64) -> Evidence {
+    let values: Vec<_> = means(layers, |m| m.beta.ks).collect();
+    if values.is_empty() {
+        return Err("no layer has a fit".into());
+    }
+    let comparisons = values.iter().map(|(_, ks)| Comparison {
+        margin: sign * (bound - ks.value),
+        stderr: ks.stderr,
+        or_equal: sign > 0.0,
+    });
+    Ok((
+        comparisons.collect(),
+        format!("KS {} (bound {bound})", list(&values)),
+    ))
+}
+
+/// The clustering with most clusters among those with at most `k`; all of them larger, the smallest.
+fn largest_up_to<'a, 'b>(clusters: &'a [Layer<'b>], k: usize) -> &'a [Layer<'b>] {
+    let within = clusters
+        .iter()
+        .take_while(|c| c.name.parse().is_ok_and(|n: usize| n <= k))
+        .count();
+    let chosen = within.saturating_sub(1);
+    clusters.get(chosen..=chosen).unwrap_or_default()
+}
+
+fn fewer_in_the_middle(trained: &[Layer], control: &[Layer], (low, high): (f64, f64)) -> Evidence {
+    if trained.is_empty() || control.is_empty() {
+        return Err("one of the two is not in this run".into());
+    }
+    // Counted in each realization, then averaged.
+    let count = |layers: &[Layer]| {
+        let most = layers.iter().map(Layer::realizations).max().unwrap_or(0);
+        let inside = |layer: &Layer, realization| {
+            let resolution = layer.measure(realization)?.resolution?;
+            Some(f64::from(u8::from(low < resolution && resolution < high)))
+        };
+        Mean::of((0..most).map(|realization| {
+            Some(
+                layers
+                    .iter()
+                    .filter_map(|layer| inside(layer, realization))
+                    .sum(),
+            )
+        }))
+    };
+    let (Some(trained), Some(control)) = (count(trained), count(control)) else {
+        return Err("no layer has a resolution".into());
+    };
+    let text = format!(
+        "{:.1} layers with {low} < H[s] < {high}, trained {:.1}",
+        control.value, trained.value
+    );
+    Ok((vec![difference(trained, control, false)], text))
+}
+
+fn largest_sum(layers: &[Layer], critical: usize) -> Evidence {
+    let values: Vec<_> = means(layers, Measure::sum).collect();
+    let name = format!("H{critical}");
+    let Some((_, largest)) = values.iter().find(|(layer, _)| *layer == name).copied() else {
+        return Err(format!("the network has no layer {name}"));
+    };
+    let others = values.iter().filter(|(layer, _)| *layer != name);
+    let comparisons = others
+        .map(|(_, mean)| difference(largest, *mean, false))
+        .collect();
+    Ok((comparisons, list(&values)))
+}
+
+fn zipf(layers: &[Layer], rules: &Rules) -> Evidence {
+    let name = format!("H{}", rules.critical_layer);
+    let layer = layers.iter().find(|layer| layer.name == name);
+    let Some(beta) = layer.and_then(|layer| layer.mean(|m| m.beta.mle)) else {
+        return Err(format!("there is no β of {name}"));
+    };
+    let (low, high) = rules.zipf;
+    let stderr = beta.stderr;
+    let comparisons = [beta.value - low, high - beta.value].map(|margin| Comparison {
+        margin,
+        stderr,
+        or_equal: true,
+    });
+    Ok((
+        comparisons.into(),
+        format!("β {:.3}, bounds {low} and {high}", beta.value),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn comparison(margin: f64, stderr: Option<f64>, or_equal: bool) -> Verdict {
+        Comparison {
+            margin,
+            stderr,
+            or_equal,
+        }
+        .verdict()
+    }
+
+    #[test]
+    fn margins_decide_beyond_two_standard_errors() {
+        assert_eq!(comparison(0.3, Some(0.1), false), Verdict::Holds);
+        assert_eq!(comparison(0.1, Some(0.1), false), Verdict::Undecided);
+        assert_eq!(comparison(-0.1, Some(0.1), true), Verdict::Undecided);
+        assert_eq!(comparison(-0.3, Some(0.1), false), Verdict::Fails);
+        assert_eq!(comparison(0.0, Some(0.0), true), Verdict::Holds);
+        assert_eq!(comparison(0.0, None, false), Verdict::Fails);
+        assert_eq!(comparison(1e-9, None, false), Verdict::Holds);
+    }
+
+    #[test]
+    fn one_failing_margin_fails_a_claim() {
+        let margin = |margin| Comparison {
+            margin,
+            stderr: None,
+            or_equal: false,
+        };
+        let verdict = |margins: &[f64]| {
+            let comparisons = margins.iter().copied().map(margin).collect();
+            judgement("1", "a claim", Ok((comparisons, String::new()))).verdict
+        };
+        assert_eq!(verdict(&[1.0, 2.0]), Verdict::Holds);
+        assert_eq!(verdict(&[1.0, -2.0]), Verdict::Fails);
+    }
+}

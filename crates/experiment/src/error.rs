@@ -1,0 +1,55 @@
+//! What can go wrong.
+
+use std::path::PathBuf;
+
+/// Errors of recipes, runs and records.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A recipe is not what it should be.
+    #[error("recipe {recipe}: {problem}")]
+    Recipe {
+        /// Its name or file.
+        recipe: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A record or its companion is not what it should be.
+    #[error("{}: {problem}", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// The output folder belongs to another run.
+    #[error("{}: holds another run ({difference}); choose another --out or delete the folder", folder.display())]
+    OtherRun {
+        /// The folder.
+        folder: PathBuf,
+        /// What differs.
+        difference: String,
+    },
+    /// Data that cannot be used.
+    #[error(transparent)]
+    Data(#[from] resrel_data::Error),
+    /// Training failed.
+    #[error(transparent)]
+    Boltzmann(#[from] resrel_boltzmann::Error),
+    /// Clustering failed.
+    #[error(transparent)]
+    Cluster(#[from] resrel_cluster::ClusterError),
+    /// Counting failed.
+    #[error(transparent)]
+    Measure(#[from] resrel_measure::Error),
+    /// Threads could not be started.
+    #[error(transparent)]
+    Workers(#[from] resrel_kernels::WorkersError),
+}

@@ -1,0 +1,275 @@
+//! Runs the units of a plan on a local pool, goes on where a run was stopped, and repeats nothing
+//! that is done.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use resrel_data::Dataset;
+use resrel_kernels::Workers;
+
+use crate::files::write_whole;
+use crate::unit::{UnitEvent, run_unit};
+use crate::{Error, Plan, Record, Sidecar, Unit};
+
+/// The file that says what an output folder holds.
+const PLAN_FILE: &str = "plan.json";
+
+/// Something that happened while a plan was run.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunEvent<'a> {
+    /// So many units were found done.
+    Resumed {
+        /// Units whose record was there.
+        done: usize,
+        /// Units of the plan.
+        units: usize,
+    },
+    /// A unit began, on this thread of the pool.
+    Started {
+        /// The unit.
+        unit: &'a Unit,
+        /// Number of the thread.
+        slot: usize,
+    },
+    /// A unit went on.
+    Progress {
+        /// The unit.
+        unit: &'a Unit,
+        /// Number of the thread.
+        slot: usize,
+        /// Share of its work that is done, 0 … 1.
+        done: f64,
+    },
+    /// A unit ended and its record is written.
+    Finished {
+        /// The unit.
+        unit: &'a Unit,
+        /// Number of the thread.
+        slot: usize,
+    },
+    /// A unit failed; the others go on.
+    Failed {
+        /// The unit.
+        unit: &'a Unit,
+        /// Number of the thread.
+        slot: usize,
+        /// Why.
+        error: &'a Error,
+    },
+    /// Something that the user should know.
+    Warning {
+        /// The unit that it is about.
+        unit: &'a Unit,
+        /// What.
+        text: &'a str,
+    },
+}
+
+/// How a run ended.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// All records that are there now, in the order of the plan.
+    pub records: Vec<(Record, Sidecar)>,
+    /// Units that failed, by name, and why.
+    pub failures: Vec<(String, Error)>,
+    /// Whether the observer stopped the run.
+    pub interrupted: bool,
+}
+
+/// How far the run in an output folder is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Names of the units that are done.
+    pub done: Vec<String>,
+    /// Names of those that are begun: a checkpoint is there.
+    pub begun: Vec<String>,
+    /// Names of the others.
+    pub waiting: Vec<String>,
+}
+
+impl Plan {
+    /// The plan that the output folder `out` was made for.
+    ///
+    /// # Errors
+    /// [`Error::File`] if there is none, [`Error::Record`] if it cannot be understood.
+    pub fn load(out: &Path) -> Result<Self, Error> {
+        let path = out.join(PLAN_FILE);
+        let text = fs::read(&path).map_err(|source| Error::File {
+            path: path.clone(),
+            source,
+        })?;
+        serde_json::from_slice(&text).map_err(|error| {
+            let problem = format!("{error}; the folder is damaged or of another version of resrel");
+            Error::Record { path, problem }
+        })
+    }
+
+    /// How far the run of this plan in `out` is.
+    #[must_use]
+    pub fn status(&self, out: &Path) -> Status {
+        let mut status = Status {
+            done: Vec::new(),
+            begun: Vec::new(),
+            waiting: Vec::new(),
+        };
+        for unit in &self.units {
+            let checkpoint = out
+                .join("checkpoints")
+                .join(format!("{}.safetensors", unit.name));
+            let list = if Record::path(out, &unit.name).is_file() {
+                &mut status.done
+            } else if checkpoint.is_file() {
+                &mut status.begun
+            } else {
+                &mut status.waiting
+            };
+            list.push(unit.name.clone());
+        }
+        status
+    }
+
+    /// The records of this plan that are in `out`, in the order of the plan.
+    ///
+    /// # Errors
+    /// See [`Record::load`]; [`Error::OtherRun`] if a record is of another unit.
+    pub fn records(&self, out: &Path) -> Result<Vec<(Record, Sidecar)>, Error> {
+        let mut records = Vec::new();
+        for unit in &self.units {
+            if let Some((record, sidecar)) = Record::load(out, &unit.name)? {
+                if record.unit != *unit || record.data != self.choice.data {
+                    let difference = format!("record {} has other settings", unit.name);
+                    return Err(Error::OtherRun {
+                        folder: out.into(),
+                        difference,
+                    });
+                }
+                records.push((record, sidecar));
+            }
+        }
+        Ok(records)
+    }
+
+    /// Runs every unit that has no record in `out` yet, `threads` at once; with fewer units than
+    /// threads, each has several. Results do not depend on `threads`.
+    ///
+    /// # Errors
+    /// [`Error::OtherRun`] if `out` holds another plan's run, [`Error::File`] if it cannot be written.
+    /// The error of a single unit is in [`Outcome::failures`].
+    pub fn run(
+        &self,
+        data: &Dataset,
+        out: &Path,
+        threads: usize,
+        observer: &(dyn Fn(&RunEvent) -> ControlFlow<()> + Sync),
+    ) -> Result<Outcome, Error> {
+        self.claim(out)?;
+        let found = self.records(out)?;
+        let is_done = |unit: &&Unit| {
+            !found
+                .iter()
+                .any(|(record, _)| record.unit.name == unit.name)
+        };
+        let waiting: Vec<&Unit> = self.units.iter().filter(is_done).collect();
+        let resumed = RunEvent::Resumed {
+            done: found.len(),
+            units: self.units.len(),
+        };
+        let stop = AtomicBool::new(observer(&resumed).is_break());
+        let slots = threads.max(1).min(waiting.len().max(1));
+        let failures = Mutex::new(Vec::new());
+        let next = AtomicUsize::new(0);
+        let work = |slot: usize, workers: &Workers| {
+            while !stop.load(Ordering::Relaxed) {
+                let Some(unit) = waiting.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                    return;
+                };
+                let tell = |event: &RunEvent| {
+                    if observer(event).is_break() {
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                    if stop.load(Ordering::Relaxed) {
+                        ControlFlow::Break(())
+                    } else {
+                        ControlFlow::Continue(())
+                    }
+                };
+                if tell(&RunEvent::Started { unit, slot }).is_break() {
+                    return;
+                }
+                let result = run_unit(unit, data, out, workers, &mut |event| match event {
+                    UnitEvent::Done(done) => tell(&RunEvent::Progress { unit, slot, done }),
+                    UnitEvent::Warning(text) => tell(&RunEvent::Warning { unit, text: &text }),
+                });
+                let saved = result.and_then(|result| match result {
+                    None => Ok(false),
+                    Some((record, sidecar)) => record.save(&sidecar, out).map(|()| true),
+                });
+                // The answer is in `stop`, where the loop looks.
+                let _ = match saved {
+                    Ok(false) => return,
+                    Ok(true) => tell(&RunEvent::Finished { unit, slot }),
+                    Err(error) => {
+                        let flow = tell(&RunEvent::Failed {
+                            unit,
+                            slot,
+                            error: &error,
+                        });
+                        let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
+                        failures.push((unit.name.clone(), error));
+                        flow
+                    }
+                };
+            }
+        };
+        let pools = (0..slots)
+            .map(|_| Workers::new(threads.max(1) / slots))
+            .collect::<Result<Vec<_>, _>>()?;
+        std::thread::scope(|scope| {
+            for (slot, workers) in pools.iter().enumerate() {
+                let work = &work;
+                scope.spawn(move || work(slot, workers));
+            }
+        });
+        Ok(Outcome {
+            records: self.records(out)?,
+            failures: failures
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner),
+            interrupted: stop.into_inner(),
+        })
+    }
+
+    /// Makes the output folder this plan's own, or finds that it is.
+    fn claim(&self, out: &Path) -> Result<(), Error> {
+        let path = out.join(PLAN_FILE);
+        if !path.exists() {
+            let json = serde_json::to_vec_pretty(self).map_err(|error| Error::Record {
+                path: path.clone(),
+                problem: error.to_string(),
+            })?;
+            return write_whole(&path, &json);
+        }
+        let there = Self::load(out)?;
+        if there.recipe == self.recipe && there.choice == self.choice && there.units == self.units {
+            return Ok(());
+        }
+        let difference = if there.choice == self.choice {
+            "the same choices of another recipe".into()
+        } else {
+            let json = |choice| serde_json::to_string(choice).unwrap_or_default();
+            format!(
+                "{} there, {} asked for",
+                json(&there.choice),
+                json(&self.choice)
+            )
+        };
+        Err(Error::OtherRun {
+            folder: out.into(),
+            difference,
+        })
+    }
+}
