@@ -1,3 +1,7 @@
+#![doc = include_str!("../../../README.md")]
+//!
+//! # The library
+//!
 //! Resolution and relevance: which layer, at what size, has grouped your data best, measured without
 //! labels.
 //!
