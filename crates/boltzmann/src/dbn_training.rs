@@ -12,8 +12,8 @@ use crate::dbn::check;
 use crate::monitor::Watched;
 use crate::{Dbn, DbnConfig, Error, Event, Inputs, Monitor, Observer, Rbm, Trainer};
 
-/// Time between checkpoints: well below the minute that a crash may cost.
-const SAVE_EVERY: Duration = Duration::from_secs(30);
+/// Time between checkpoints: what a crash may cost. A checkpoint is some megabytes.
+const SAVE_EVERY: Duration = Duration::from_secs(10);
 /// Time between progress events.
 const TELL_EVERY: Duration = Duration::from_millis(50);
 /// Updates between looks for divergence.
@@ -93,7 +93,7 @@ impl DbnTrainer {
     }
 
     /// Trains to the end, or until `observer` answers `Break`; then `None` comes back and, where a
-    /// `checkpoint` path is given, the state lies there. It is also saved there twice a minute.
+    /// `checkpoint` path is given, the state lies there. It is also saved there every ten seconds.
     /// `validation` is only watched, never trained on.
     ///
     /// # Errors
