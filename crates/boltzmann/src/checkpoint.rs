@@ -10,6 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use resrel_data::{beside, write_whole};
 use resrel_kernels::instruction_set;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -262,13 +263,6 @@ fn damaged(path: &Path, what: &str) -> Error {
     }
 }
 
-/// Where a file is written before it is renamed to `path`.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    name.into()
-}
-
 fn previous(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".previous");
@@ -404,17 +398,7 @@ fn write(path: &Path, tensors: &Tensors, mut header: Header) -> Result<(), Error
     let metadata = [(ENTRY.to_owned(), json)].into_iter().collect();
     let bytes = safetensors::serialize(views, Some(metadata))
         .map_err(|error| invalid(error.to_string()))?;
-    let beside = beside(path);
-    let written = fs::File::create(&beside).and_then(|mut file| {
-        file.write_all(&bytes)?;
-        file.sync_all()
-    });
-    let renamed = written.and_then(|()| fs::rename(&beside, path));
-    renamed.map_err(|source| {
-        // What is half there must not stay; that it may not be removable changes nothing.
-        let _ = fs::remove_file(&beside);
-        file_error(source)
-    })
+    write_whole(path, |file| file.write_all(&bytes)).map_err(file_error)
 }
 
 fn read(path: &Path, kind: &str) -> Result<(Header, Tensors), Error> {

@@ -88,6 +88,10 @@ impl Console {
     }
 
     /// Text for standard output; a closed pipe is no error.
+    #[allow(
+        clippy::unused_self,
+        reason = "what is printed goes through the console"
+    )]
     pub fn print(&self, text: &str) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();
         match writeln!(out, "{text}").and_then(|()| out.flush()) {

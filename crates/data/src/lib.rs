@@ -23,6 +23,7 @@ pub use digits::digits;
 pub use error::{Error, remedy};
 pub use export::export;
 pub use fetch::{FetchEvent, fetch, fetch_from};
+pub use files::{beside, write_whole};
 pub use idx::{read_idx_images, read_idx_labels};
 pub use letters::read_letters;
 pub use npy::{read_npy, read_npy_labels};

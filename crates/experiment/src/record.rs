@@ -10,7 +10,7 @@ use resrel_measure::Measure;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::files::write_whole;
+use crate::files::write_file;
 use crate::{Error, Unit};
 
 /// Version of the record's layout. A record of another version is refused by name.
@@ -54,12 +54,12 @@ impl Record {
     /// [`Error::File`] if one cannot be written.
     pub fn save(&self, sidecar: &Sidecar, out: &Path) -> Result<(), Error> {
         let path = Self::path(out, &self.unit.name);
-        write_whole(
+        write_file(
             &path.with_extension("safetensors"),
             &sidecar.to_bytes(&path)?,
         )?;
         let json = serde_json::to_vec_pretty(self).map_err(|error| problem(&path, error))?;
-        write_whole(&path, &json)
+        write_file(&path, &json)
     }
 
     /// Reads a unit's record and its companion; `None` where there is no record yet.

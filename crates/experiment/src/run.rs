@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use resrel_data::Dataset;
 use resrel_kernels::Workers;
 
-use crate::files::write_whole;
+use crate::files::write_file;
 use crate::unit::{UnitEvent, run_unit};
 use crate::{Error, Plan, Record, Sidecar, Task, Unit};
 
@@ -294,7 +294,7 @@ impl Plan {
                 path: path.clone(),
                 problem: error.to_string(),
             })?;
-            return write_whole(&path, &json);
+            return write_file(&path, &json);
         }
         let there = Self::load(out)?;
         if there.recipe == self.recipe && there.choice == self.choice && there.units == self.units {

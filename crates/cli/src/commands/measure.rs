@@ -32,7 +32,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
-    let name = arguments.files[0].display().to_string();
+    let name = arguments.files[0].file_name().unwrap_or_default();
+    let name = name.to_string_lossy().into_owned();
     let (spectrum, error) = if arguments.counts {
         (counted(arguments)?, None)
     } else {
@@ -66,7 +67,7 @@ fn observed(arguments: &Arguments) -> Result<(Spectrum, Option<f64>), Failure> {
         if arguments.threshold.is_none()
             && let Some(((row, column), value)) = values
                 .indexed_iter()
-                .find(|(_, value)| **value != 0.0 && **value != 1.0)
+                .find(|(_, value)| ![0.0, 1.0].contains(*value))
         {
             let words = format!(
                 "{}: row {row}, column {column} is {value}, neither 0 nor 1; say which values \

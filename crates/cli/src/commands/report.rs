@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use resrel::experiment::{
-    Figure, Judgement, Plan, Record, Series, Sidecar, Summary, judge, write_whole,
+    Figure, Judgement, Plan, Record, Series, Sidecar, Summary, judge, write_file,
 };
 use resrel::measure::{Critical, Measure, critical};
 use resrel_report::fig2;
@@ -76,7 +76,7 @@ pub fn draw(plan: &Plan, records: &[(Record, Sidecar)], out: &Path) -> Result<Re
     let mut files = Vec::new();
     for artefact in fig2(records)? {
         let path = out.join("figures").join(&artefact.name);
-        write_whole(&path, &artefact.bytes)?;
+        write_file(&path, &artefact.bytes)?;
         files.push(path);
     }
     let claims = judge(&summary, &plan.recipe.rules);

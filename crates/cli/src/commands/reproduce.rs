@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use resrel::boltzmann::Preset;
 use resrel::data::{Dataset, Location, entry};
@@ -62,7 +62,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Only tell how far the run in this folder is
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["recipe", "size"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["size", "dry_run"])]
     status: Option<PathBuf>,
     /// Only list the units of work
     #[arg(long)]
@@ -221,7 +221,7 @@ fn run_plan(
     // Share of the whole work that each unit has done.
     let shares: Mutex<BTreeMap<String, f64>> = Mutex::new(BTreeMap::new());
     let advance = |unit: &Unit, done: f64| {
-        let mut shares = shares.lock().unwrap_or_else(|lock| lock.into_inner());
+        let mut shares = shares.lock().unwrap_or_else(PoisonError::into_inner);
         shares.insert(unit.name.clone(), done * unit.weight() / cost);
         all.done(shares.values().sum());
     };
@@ -234,7 +234,7 @@ fn run_plan(
         advance(unit, 1.0);
     }
     let outcome = plan.run(data, out, console.threads(), &|event| {
-        let mut slots = slots.lock().unwrap_or_else(|lock| lock.into_inner());
+        let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             // The first event: data and folder are in order.
             RunEvent::Resumed { done, units } => {
