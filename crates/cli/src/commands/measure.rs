@@ -66,7 +66,7 @@ fn observed(arguments: &Arguments) -> Result<(Spectrum, Option<f64>), Failure> {
         if arguments.threshold.is_none()
             && let Some(((row, column), value)) = values
                 .indexed_iter()
-                .find(|(_, value)| **value != 0.0 && **value != 1.0)
+                .find(|(_, value)| ![0.0, 1.0].contains(*value))
         {
             let words = format!(
                 "{}: row {row}, column {column} is {value}, neither 0 nor 1; say which values \

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use resrel::boltzmann::Preset;
 use resrel::data::{Dataset, Location, entry};
@@ -22,6 +22,8 @@ const EMBEDDED: &str = "digits";
 /// Run a recipe: a figure of the paper, with its numbers and claims.
 ///
 /// Goes on with what is half done, and writes records, figures and tables.
+// Each is a flag of its own on the command line.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: resrel reproduce fig2 --quick --data mnist")]
 pub struct Arguments {
@@ -221,7 +223,7 @@ fn run_plan(
     // Share of the whole work that each unit has done.
     let shares: Mutex<BTreeMap<String, f64>> = Mutex::new(BTreeMap::new());
     let advance = |unit: &Unit, done: f64| {
-        let mut shares = shares.lock().unwrap_or_else(|lock| lock.into_inner());
+        let mut shares = shares.lock().unwrap_or_else(PoisonError::into_inner);
         shares.insert(unit.name.clone(), done * unit.weight() / cost);
         all.done(shares.values().sum());
     };
@@ -234,7 +236,7 @@ fn run_plan(
         advance(unit, 1.0);
     }
     let outcome = plan.run(data, out, console.threads(), &|event| {
-        let mut slots = slots.lock().unwrap_or_else(|lock| lock.into_inner());
+        let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             // The first event: data and folder are in order.
             RunEvent::Resumed { done, units } => {
