@@ -93,8 +93,11 @@ impl Console {
         reason = "what is printed goes through the console"
     )]
     pub fn print(&self, text: &str) -> Result<(), Failure> {
-        let mut out = std::io::stdout().lock();
-        match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        let written = self.bars.suspend(|| {
+            let mut out = std::io::stdout().lock();
+            writeln!(out, "{text}").and_then(|()| out.flush())
+        });
+        match written {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
                 let remedy = resrel::data::remedy(&error);
                 Err(Failure::mistake(format!(

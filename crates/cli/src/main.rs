@@ -1,5 +1,8 @@
 //! The command line of resrel: parse, call, show.
 
+// Tables and sentences are short: how they read here counts for more than a second allocation.
+#![allow(clippy::format_push_string)]
+
 mod commands;
 mod console;
 mod failure;

@@ -22,6 +22,8 @@ const EMBEDDED: &str = "digits";
 /// Run a recipe: a figure of the paper, with its numbers and claims.
 ///
 /// Goes on with what is half done, and writes records, figures and tables.
+// Each is a flag of its own on the command line.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: resrel reproduce fig2 --quick --data mnist")]
 pub struct Arguments {

@@ -11,7 +11,7 @@ use crate::support::{Room, results, tells};
 /// Long enough to be stopped within, short enough to wait for.
 const UPDATES: u64 = 12_000;
 const REPRODUCE: &str = "reproduce tiny.toml --full --threads 2 --out";
-const TRAIN: &str = "train --data kinds.npy --layers 12-8-5-3 --updates 15000 --threads 1 --out";
+const TRAIN: &str = "train --data kinds.npy --layers 12-8-5-3 --updates 5000 --threads 1 --out";
 
 fn start(room: &Room, line: &str) -> Child {
     let mut command = room.command(line.split_whitespace());
