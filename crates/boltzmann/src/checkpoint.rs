@@ -10,6 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use resrel_data::{beside, write_whole};
 use resrel_kernels::instruction_set;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,7 @@ struct Header {
     instruction_set: String,
     config: DbnConfig,
     seed: u64,
+    /// Name of the data set; in a checkpoint, its checksum.
     data: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     progress: Option<Progress>,
@@ -52,6 +54,10 @@ struct Progress {
 /// A checkpoint, read.
 #[derive(Debug)]
 pub(crate) struct Saved {
+    /// Where it was read.
+    pub path: PathBuf,
+    /// Checksum of the data that the network was trained on.
+    pub data: String,
     pub config: DbnConfig,
     pub seed: u64,
     pub machines: Vec<Rbm>,
@@ -103,7 +109,12 @@ impl Dbn {
 }
 
 /// Saves a training; the checkpoint before becomes `….previous`.
-pub(crate) fn save(path: &Path, training: &DbnTrainer, trainer: &Trainer) -> Result<(), Error> {
+pub(crate) fn save(
+    path: &Path,
+    training: &DbnTrainer,
+    trainer: &Trainer,
+    data: &str,
+) -> Result<(), Error> {
     let (config, seed, machines, monitoring, seconds) = training.parts();
     let mut tensors = Tensors::default();
     for (index, machine) in machines.iter().enumerate() {
@@ -138,7 +149,7 @@ pub(crate) fn save(path: &Path, training: &DbnTrainer, trainer: &Trainer) -> Res
     write(
         path,
         &tensors,
-        header("checkpoint", config, seed, "", Some(progress)),
+        header("checkpoint", config, seed, data, Some(progress)),
     )
 }
 
@@ -153,17 +164,25 @@ pub(crate) fn load(path: &Path) -> Result<Option<(Saved, Option<Error>)>, Error>
     };
     match first {
         Ok(saved) => Ok(Some((saved, None))),
-        Err(error) if older.exists() => Ok(Some((load_one(&older)?, Some(error)))),
+        Err(error) if older.exists() => {
+            let saved = load_one(&older)?;
+            // The next save would move the damaged one over the whole one.
+            fs::rename(&older, path).map_err(|source| Error::File {
+                path: path.into(),
+                source,
+            })?;
+            Ok(Some((saved, Some(error))))
+        }
         Err(error) => Err(error),
     }
 }
 
-/// Removes a checkpoint and the one before it, when the training is done.
+/// Removes a checkpoint, the one before it and one half written, when the training is done.
 ///
 /// # Errors
 /// [`Error::File`] if one is there and cannot be removed.
 pub fn remove_checkpoint(path: &Path) -> Result<(), Error> {
-    for path in [path.to_path_buf(), previous(path)] {
+    for path in [path.to_path_buf(), previous(path), beside(path)] {
         match fs::remove_file(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -203,6 +222,8 @@ fn load_one(path: &Path) -> Result<Saved, Error> {
         ));
     }
     Ok(Saved {
+        path: path.into(),
+        data: header.data,
         config: header.config,
         seed: header.seed,
         machines,
@@ -377,19 +398,7 @@ fn write(path: &Path, tensors: &Tensors, mut header: Header) -> Result<(), Error
     let metadata = [(ENTRY.to_owned(), json)].into_iter().collect();
     let bytes = safetensors::serialize(views, Some(metadata))
         .map_err(|error| invalid(error.to_string()))?;
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    let written = fs::File::create(&beside).and_then(|mut file| {
-        file.write_all(&bytes)?;
-        file.sync_all()
-    });
-    let renamed = written.and_then(|()| fs::rename(&beside, path));
-    renamed.map_err(|source| {
-        // What is half there must not stay; that it may not be removable changes nothing.
-        let _ = fs::remove_file(&beside);
-        file_error(source)
-    })
+    write_whole(path, |file| file.write_all(&bytes)).map_err(file_error)
 }
 
 fn read(path: &Path, kind: &str) -> Result<(Header, Tensors), Error> {

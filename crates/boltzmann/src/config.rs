@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// How one restricted Boltzmann machine is trained. The default is the paper's choice.
+/// How one restricted Boltzmann machine is trained. The default is the paper's choice; in a file,
+/// `updates` alone replaces the default number of `epochs`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 pub struct TrainingConfig {
     /// Where the chains of the negative phase start.
     pub negative_phase: NegativePhase,
@@ -27,6 +28,7 @@ pub struct TrainingConfig {
     /// L2 penalty λ on the weights: each update subtracts learning rate · λ · W.
     pub weight_decay: f64,
     /// Passes over the data. Exactly one of `epochs` and `updates` is given.
+    #[serde(default)]
     pub epochs: Option<u64>,
     /// Mini-batches. Exactly one of `epochs` and `updates` is given.
     pub updates: Option<u64>,
@@ -35,6 +37,22 @@ pub struct TrainingConfig {
     pub initial_weights: f64,
     /// Visible biases at the start.
     pub initial_visible_bias: InitialVisibleBias,
+}
+
+impl Serialize for TrainingConfig {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TrainingConfig {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut config = Self::deserialize(deserializer)?;
+        if config.epochs.is_none() && config.updates.is_none() {
+            config.epochs = Self::default().epochs;
+        }
+        Ok(config)
+    }
 }
 
 impl Default for TrainingConfig {
@@ -176,6 +194,14 @@ impl DbnConfig {
         }
         if self.layers.iter().any(|size| *size > 1 << 24) {
             return Err(Error::config("layers", &self.layers, "sizes up to 2^24"));
+        }
+        if self
+            .layers
+            .windows(2)
+            .any(|pair| pair[0] * pair[1] > 1 << 31)
+        {
+            let remedy = "sizes with at most 2^31 weights between two layers";
+            return Err(Error::config("layers", &self.layers, remedy));
         }
         self.training.validate()
     }
@@ -319,6 +345,18 @@ mod tests {
                 .to_string()
                 .starts_with("layers")
         );
+    }
+
+    #[test]
+    fn a_number_of_updates_in_a_file_replaces_the_default_number_of_epochs() {
+        let read = |text| serde_json::from_str::<TrainingConfig>(text).expect("valid");
+        assert_eq!(read("{}"), TrainingConfig::default());
+        let updates = read(r#"{"updates": 50}"#);
+        assert_eq!((updates.epochs, updates.updates), (None, Some(50)));
+        updates.validate().expect("one of the two");
+        let written = serde_json::to_string(&updates).expect("JSON");
+        assert_eq!(read(&written), updates);
+        assert!(serde_json::from_str::<TrainingConfig>(r#"{"epoch": 1}"#).is_err());
     }
 
     #[test]

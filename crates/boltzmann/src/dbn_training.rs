@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use resrel_kernels::{Purpose, Stream, Workers};
@@ -11,8 +12,8 @@ use crate::dbn::check;
 use crate::monitor::Watched;
 use crate::{Dbn, DbnConfig, Error, Event, Inputs, Monitor, Observer, Rbm, Trainer};
 
-/// Time between checkpoints: well below the minute that a crash may cost.
-const SAVE_EVERY: Duration = Duration::from_secs(30);
+/// Time between checkpoints: what a crash may cost. A checkpoint is some megabytes.
+const SAVE_EVERY: Duration = Duration::from_secs(10);
 /// Time between progress events.
 const TELL_EVERY: Duration = Duration::from_millis(50);
 /// Updates between looks for divergence.
@@ -34,6 +35,8 @@ pub struct DbnTrainer {
     monitoring: Vec<Vec<Monitor>>,
     /// Seconds of training by layer, monitoring and saving excluded.
     seconds: Vec<f64>,
+    /// Checksum of the data, worked out when a checkpoint first needs it.
+    checksum: OnceLock<String>,
 }
 
 impl DbnTrainer {
@@ -50,6 +53,7 @@ impl DbnTrainer {
             resumed: None,
             monitoring: Vec::new(),
             seconds: Vec::new(),
+            checksum: OnceLock::new(),
         })
     }
 
@@ -70,8 +74,7 @@ impl DbnTrainer {
             return Ok(None);
         };
         if saved.config != *config || saved.seed != seed {
-            let problem =
-                "was written with another configuration or seed; delete it to start again";
+            let problem = "was written with another configuration or seed; give the same ones to go on, or delete it to start again";
             return Err(Error::Format {
                 path: path.into(),
                 problem: problem.into(),
@@ -84,16 +87,18 @@ impl DbnTrainer {
             monitoring: saved.monitoring.clone(),
             seconds: saved.seconds.clone(),
             resumed: Some(saved),
+            checksum: OnceLock::new(),
         };
         Ok(Some((trainer, warning)))
     }
 
     /// Trains to the end, or until `observer` answers `Break`; then `None` comes back and, where a
-    /// `checkpoint` path is given, the state lies there. It is also saved there twice a minute.
+    /// `checkpoint` path is given, the state lies there. It is also saved there every ten seconds.
     /// `validation` is only watched, never trained on.
     ///
     /// # Errors
-    /// [`Error::Features`] and [`Error::Empty`] for data that do not fit, [`Error::Diverged`] when
+    /// [`Error::Features`] and [`Error::Empty`] for data that do not fit, [`Error::Format`] for data
+    /// other than the checkpoint's, [`Error::Diverged`] when
     /// parameters run away, [`Error::File`] if a checkpoint cannot be written.
     pub fn run(
         mut self,
@@ -104,6 +109,15 @@ impl DbnTrainer {
         observer: &mut Observer,
     ) -> Result<Option<TrainedDbn>, Error> {
         check(inputs, &self.config)?;
+        if let Some(saved) = &self.resumed
+            && saved.data != *self.checksum.get_or_init(|| inputs.checksum())
+        {
+            return Err(Error::Format {
+                path: saved.path.clone(),
+                problem: "was written with other data; give the same ones to go on, or delete it to start again".into(),
+            });
+        }
+        let data = inputs;
         workers.enter(|| {
             let (mut below, mut below_validation): (Option<Inputs>, Option<Inputs>) = (None, None);
             for layer in 1..self.config.layers.len() {
@@ -115,6 +129,7 @@ impl DbnTrainer {
                 if self.machines.len() < layer {
                     let place = Place {
                         workers,
+                        data,
                         inputs,
                         validation,
                         checkpoint,
@@ -272,7 +287,8 @@ impl DbnTrainer {
         let Some(path) = place.checkpoint else {
             return Ok(());
         };
-        checkpoint::save(path, self, trainer)?;
+        let data = self.checksum.get_or_init(|| place.data.checksum());
+        checkpoint::save(path, self, trainer, data)?;
         // The answer changes nothing: who stops says so at the next progress event.
         let _ = observer(&Event::Saved { path });
         Ok(())
@@ -312,6 +328,8 @@ pub struct TrainedDbn {
 /// Where a layer is trained and on what.
 struct Place<'a> {
     workers: &'a Workers,
+    /// What the first layer is trained on.
+    data: &'a Inputs<'a>,
     inputs: &'a Inputs<'a>,
     validation: Option<&'a Inputs<'a>>,
     checkpoint: Option<&'a Path>,

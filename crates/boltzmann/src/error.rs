@@ -55,7 +55,7 @@ pub enum Error {
         limit: usize,
     },
     /// A file could not be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}; {}", path.display(), resrel_data::remedy(source))]
     File {
         /// The file.
         path: PathBuf,

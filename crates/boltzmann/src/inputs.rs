@@ -2,6 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayViewMut1, ArrayViewMut2, Axis};
 use resrel_kernels::BitRows;
+use sha2::{Digest, Sha256};
 
 /// Observations in rows, real or packed.
 #[derive(Debug, Clone)]
@@ -33,6 +34,24 @@ impl Inputs<'_> {
             Self::Real(values) => values.ncols(),
             Self::Bits(bits) => bits.bits(),
         }
+    }
+
+    /// SHA-256 of shape and values: by it a checkpoint knows the data that it belongs to.
+    pub(crate) fn checksum(&self) -> String {
+        let mut digest = Sha256::new();
+        digest.update(format!("{} x {}", self.rows(), self.features()));
+        let mut row = Array2::<f32>::zeros((1, self.features()));
+        let mut bytes = Vec::with_capacity(4 * self.features());
+        for index in 0..self.rows() {
+            self.gather(std::iter::once(index), row.view_mut());
+            bytes.clear();
+            bytes.extend(row.iter().flat_map(|value| value.to_le_bytes()));
+            digest.update(&bytes);
+        }
+        digest
+            .finalize()
+            .iter()
+            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
     }
 
     /// Writes the observations `rows`, in that order, into the rows of `out`.

@@ -166,8 +166,11 @@ fn a_damaged_checkpoint_is_known_and_the_one_before_it_used() {
     let mut altered = bytes.clone();
     let middle = altered.len() / 2;
     altered[middle] ^= 1;
+    let previous = folder.path().join("run.checkpoint.previous");
+    let older = fs::read(&previous).expect("readable");
     for damaged in [&bytes[..bytes.len() - 10], &bytes[..5], &[][..], &altered] {
         fs::write(&path, damaged).expect("writable");
+        fs::write(&previous, &older).expect("writable");
         let (trainer, warning) = DbnTrainer::resume(&path, &config, 7)
             .expect("the one before")
             .expect("there");
@@ -176,16 +179,19 @@ fn a_damaged_checkpoint_is_known_and_the_one_before_it_used() {
             warning.contains("run.checkpoint") && warning.contains("damaged"),
             "{warning}"
         );
+        // The whole one has taken the damaged one's place: the next save moves it, not the damage.
+        assert!(!previous.exists() && fs::read(&path).expect("readable") == older);
         let go_on = &mut |_: &Event| ControlFlow::Continue(());
         let trained = trainer.run(&workers, &inputs, Some(&inputs), None, go_on);
         assert_eq!(trained.expect("trains").expect("ends").dbn, whole.dbn);
     }
-    fs::write(folder.path().join("run.checkpoint.previous"), b"rubbish").expect("writable");
+    fs::write(&path, &altered).expect("writable");
+    fs::write(&previous, b"rubbish").expect("writable");
     let error = DbnTrainer::resume(&path, &config, 7).expect_err("both are damaged");
     assert!(error.to_string().contains("damaged"), "{error}");
     let other = DbnConfig {
         next_input: NextInput::Mean,
-        ..config
+        ..config.clone()
     };
     fs::write(&path, &bytes).expect("writable");
     let error = DbnTrainer::resume(&path, &other, 7).expect_err("another configuration");
@@ -193,6 +199,16 @@ fn a_damaged_checkpoint_is_known_and_the_one_before_it_used() {
         error.to_string().contains("another configuration"),
         "{error}"
     );
+    let mut mirrored = data.clone();
+    mirrored.invert_axis(ndarray::Axis(1));
+    let (trainer, _) = DbnTrainer::resume(&path, &config, 7)
+        .expect("whole")
+        .expect("there");
+    let go_on = &mut |_: &Event| ControlFlow::Continue(());
+    let error = trainer
+        .run(&workers, &Inputs::Borrowed(&mirrored), None, None, go_on)
+        .expect_err("other data");
+    assert!(error.to_string().contains("other data"), "{error}");
 }
 
 #[test]

@@ -23,14 +23,17 @@ pub struct Console {
 }
 
 impl Console {
-    /// Takes the common options, and Ctrl-C from here on.
-    pub fn new(common: &Common) -> Self {
+    /// Takes the common options, and Ctrl-C from here on: of work that `goes_on` where it was stopped
+    /// it asks an orderly end, other work it ends at once.
+    pub fn new(common: &Common, goes_on: bool) -> Self {
         let all = available_parallelism().map_or(1, usize::from);
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
         // Without a handler Ctrl-C ends the program at once, which loses at most a minute's work.
         let _ = ctrlc::set_handler(move || {
-            if flag.swap(true, Ordering::Relaxed) {
+            // The second waits for nothing.
+            if flag.swap(true, Ordering::Relaxed) || !goes_on {
+                let _ = writeln!(std::io::stderr(), "\nstopped");
                 std::process::exit(1);
             }
         });
@@ -85,11 +88,21 @@ impl Console {
     }
 
     /// Text for standard output; a closed pipe is no error.
+    #[allow(
+        clippy::unused_self,
+        reason = "what is printed goes through the console"
+    )]
     pub fn print(&self, text: &str) -> Result<(), Failure> {
-        let mut out = std::io::stdout().lock();
-        match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        let written = self.bars.suspend(|| {
+            let mut out = std::io::stdout().lock();
+            writeln!(out, "{text}").and_then(|()| out.flush())
+        });
+        match written {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(Failure::Other(error.into()))
+                let remedy = resrel::data::remedy(&error);
+                Err(Failure::mistake(format!(
+                    "standard output: cannot be written ({error}); {remedy}"
+                )))
             }
             _ => Ok(()),
         }

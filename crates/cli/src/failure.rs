@@ -22,7 +22,8 @@ impl Failure {
     /// The one line that the user reads.
     pub fn message(&self) -> String {
         match self {
-            Self::Mistake(error) => format!("error: {error:#}").replace('\n', " "),
+            // The library's messages name their causes themselves.
+            Self::Mistake(error) => format!("error: {error}").replace('\n', " "),
             Self::Stopped(how) => format!("stopped; {how}"),
             Self::Other(error) => format!("failed: {error:#}").replace('\n', " "),
         }

@@ -1,13 +1,18 @@
 //! The command line of resrel: parse, call, show.
 
+// Tables and sentences are short: how they read here counts for more than a second allocation.
+#![allow(clippy::format_push_string)]
+
 mod commands;
 mod console;
 mod failure;
 mod progress;
 mod table;
 
+use std::io::Write;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::console::Console;
@@ -21,6 +26,8 @@ use crate::console::Console;
     name = "resrel",
     version,
     max_term_width = 100,
+    after_help = "Example: resrel reproduce fig2 --smoke",
+    arg_required_else_help = true,
     subcommand_required = true
 )]
 struct Cli {
@@ -34,41 +41,35 @@ struct Cli {
 #[derive(Debug, clap::Args)]
 struct Common {
     /// Print one JSON document on standard output, and nothing else there
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 100)]
     json: bool,
     /// Threads to use; results do not depend on it [default: all cores]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, global = true, display_order = 101, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }
 
+/// The commands; their help stands with their arguments.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a recipe: a figure of the paper, with its numbers and claims
     Reproduce(commands::reproduce::Arguments),
-    /// Train a deep belief network (or one machine) and measure every layer
     Train(commands::train::Arguments),
-    /// Measure states: rows of an npy file, or counts
     Measure(commands::measure::Arguments),
-    /// Cluster by k-means and measure the clusterings
     Cluster(commands::cluster::Arguments),
-    /// Data sets: what is there, download, where, write as npy
     Data(commands::data::Arguments),
-    /// Draw figures and tables again from the records of a run
     Report(commands::report::Arguments),
-    /// Print a completion script for a shell
     Completions(commands::completions::Arguments),
 }
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        // Help and version go to standard output and are no mistake; clap knows which.
-        Err(message) => {
-            let _ = message.print();
-            return ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2));
-        }
+        Err(message) => return usage(&message),
     };
-    let console = Console::new(&cli.common);
+    let goes_on = matches!(
+        cli.command,
+        Command::Reproduce(_) | Command::Train(_) | Command::Data(_)
+    );
+    let console = Console::new(&cli.common, goes_on);
     let result = match &cli.command {
         Command::Reproduce(arguments) => commands::reproduce::run(arguments, &console),
         Command::Train(arguments) => commands::train::run(arguments, &console),
@@ -85,4 +86,34 @@ fn main() -> ExitCode {
             failure.code()
         }
     }
+}
+
+/// Prints what clap has to say: help and version as they are, a mistake in one line.
+fn usage(message: &clap::Error) -> ExitCode {
+    let help = ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if !message.use_stderr() || message.kind() == help {
+        // A closed pipe is no error.
+        let _ = message.print();
+    } else {
+        let text = message.to_string();
+        let parts: Vec<&str> = text
+            .lines()
+            .map(str::trim)
+            .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+            .filter(|line| !line.is_empty())
+            .collect();
+        let mut line = String::new();
+        for part in parts {
+            match line.chars().last() {
+                None => {}
+                Some(':') => line.push(' '),
+                // Names and remedies that clap puts on lines of their own.
+                Some(_) => line.push_str("; "),
+            }
+            line.push_str(part);
+        }
+        // Nobody is left to tell if standard error is closed.
+        let _ = writeln!(std::io::stderr(), "{line}; see --help");
+    }
+    ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2))
 }

@@ -1,8 +1,9 @@
 //! Progress bars with the time that is left.
 
+use std::fmt::Write;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::console::Console;
 
@@ -17,9 +18,19 @@ impl Bar {
     /// A new bar below the others.
     pub fn new(console: &Console, what: &str) -> Self {
         let bar = console.bars().add(ProgressBar::new(PARTS));
-        let style = ProgressStyle::with_template("{msg:24} {bar:32} {percent:>3} %  {eta} left");
+        let style = ProgressStyle::with_template("{msg:18} {bar:20} {percent:>3} %  {left}");
+        let left = |state: &ProgressState, out: &mut dyn Write| {
+            // Before anything is done nobody knows.
+            let text = match state.pos() {
+                0 => String::new(),
+                _ => format!("{:#} left", HumanDuration(state.eta())),
+            };
+            // The bar is redrawn at the next tick.
+            let _ = write!(out, "{text:>9}");
+        };
         // The template is a constant that a test draws; a bad one would only look plain.
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style.with_key("left", left));
         bar.set_message(what.to_owned());
         bar.enable_steady_tick(Duration::from_millis(200));
         Self(bar)

@@ -16,6 +16,8 @@ const SAMPLE: usize = 2048;
 const ROUNDS: usize = 3;
 /// Directions to keep.
 const DIRECTIONS: usize = 96;
+/// Directions that hold less of the variance leave too much open (measured: noise added to images).
+const SHARE: f64 = 0.75;
 /// Below this many coordinates, or centroids, finding directions costs more than it saves.
 const MANY_COORDINATES: usize = 2 * DIRECTIONS;
 const MANY_CENTROIDS: usize = 64;
@@ -62,6 +64,19 @@ impl Projection {
             Array2::from_shape_fn((sample.len(), dimension), |(i, j)| sample[i][j] - shift[j]);
         let reduce = dimension >= MANY_COORDINATES && k >= MANY_CENTROIDS && points > SAMPLE;
         let directions = reduce.then(|| principal(workers, shifted.view(), seed));
+        let directions = directions.filter(|directions| {
+            let mut held = Array2::zeros((shifted.nrows(), directions.ncols()));
+            product(
+                workers,
+                0.0,
+                1.0,
+                shifted.view(),
+                directions.view(),
+                held.view_mut(),
+            );
+            let share = sum_of_squares(&held) / sum_of_squares(&shifted);
+            share > SHARE
+        });
         let width = directions.as_ref().map_or(dimension, |d| d.ncols() + 1);
         // Each of a score's sums has at most this many terms, each rounded by 2⁻²⁴ of the norms.
         let margin = (dimension + width + 64) as f32 * 2.0_f32.powi(-22);
@@ -72,11 +87,8 @@ impl Projection {
         };
         if projection.directions.is_none() {
             // The points as they are, unless they lie far from the origin, where products cancel.
-            let squares = |values: &mut dyn Iterator<Item = f32>| -> f64 {
-                values.map(|x| f64::from(x) * f64::from(x)).sum()
-            };
-            let offset = squares(&mut projection.shift.iter().copied()) * sample.len() as f64;
-            if offset <= 16.0 * squares(&mut shifted.iter().copied()) {
+            let offset = sum_of_squares(&projection.shift) * sample.len() as f64;
+            if offset <= 16.0 * sum_of_squares(&shifted) {
                 projection.shift.fill(0.0);
                 let norms = projection.lowered(&projection.norms(workers, data));
                 let values = Cow::Borrowed(data);
@@ -187,6 +199,11 @@ fn principal(workers: &Workers, sample: ArrayView2<f32>, seed: u64) -> Array2<f3
         directions = orthonormal(&directions);
     }
     directions.t().as_standard_layout().into_owned()
+}
+
+fn sum_of_squares<'a>(values: impl IntoIterator<Item = &'a f32>) -> f64 {
+    let squares = values.into_iter().map(|x| f64::from(*x) * f64::from(*x));
+    squares.sum()
 }
 
 /// Gram and Schmidt, modified, twice over, in double precision. A row that lies in the span of those

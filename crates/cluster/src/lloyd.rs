@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, s};
 use resrel_kernels::{PANEL, Workers, squared_distance};
 
 use crate::config::{ClusterError, KMeansConfig, LARGEST};
@@ -82,7 +82,7 @@ pub fn k_means(
     };
     let data = data.as_standard_layout();
     let width = data.ncols();
-    let data = data.as_slice().expect("a standard layout is a slice");
+    let data = data.as_slice().unwrap_or(&[]);
     let largest = largest(workers, data, width)?;
     let mut lloyd = Lloyd::new(workers, data, &largest, config);
     let mut iterations = 0;
@@ -103,9 +103,8 @@ pub fn k_means(
         }
     }
     let (centroids, assignments, inertia) = lloyd.finish();
-    let centroids = Array2::from_shape_vec((config.k, width), centroids).expect("k rows");
     Ok(KMeans {
-        centroids: centroids.slice_move(ndarray::s![.., ..dimension]),
+        centroids: centroids.slice_move(s![.., ..dimension]),
         assignments,
         inertia,
         iterations,
@@ -405,12 +404,14 @@ impl<'a> Lloyd<'a> {
         (self.spread + self.gains.iter().sum::<f64>()).max(0.0)
     }
 
-    fn finish(mut self) -> (Vec<f32>, Vec<u32>, f64) {
+    fn finish(mut self) -> (Array2<f32>, Vec<u32>, f64) {
         self.measure();
         let squares = self.blocks.iter().flat_map(|block| &block.squared);
         let inertia = squares.map(|squared| f64::from(*squared)).sum();
         let assignments = self.blocks.iter().flat_map(|block| &block.assignments);
         let assignments = assignments.copied().collect();
-        (self.centroids, assignments, inertia)
+        let shape = (self.means.counts.len(), self.dimension);
+        let centroids = Array2::from_shape_vec(shape, self.centroids).expect("a row per cluster");
+        (centroids, assignments, inertia)
     }
 }

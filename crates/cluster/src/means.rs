@@ -7,8 +7,8 @@ use resrel_kernels::{Workers, add_fixed};
 const SUM_BITS: i32 = 62;
 /// Bits of one number: [`add_fixed`] takes no more.
 const NUMBER_BITS: i32 = 50;
-/// Clusters that one task adds up.
-const CLUSTERS: usize = 16;
+/// Tasks that the clusters are shared out to.
+const TASKS: usize = 64;
 
 /// A point that changes clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl<'a> Means<'a> {
     pub(crate) fn new(data: &'a [f32], largest: &[f32], k: usize) -> Self {
         let dimension = largest.len();
         let points = data.len() / dimension.max(1);
-        let room = SUM_BITS - (usize::BITS - points.leading_zeros()) as i32;
+        let room = SUM_BITS - (usize::BITS - points.leading_zeros()).cast_signed();
         let exponent = |largest: &f32| {
             let bits = if *largest > 0.0 {
                 f64::from(*largest).log2().floor() as i32 + 1
@@ -86,10 +86,11 @@ impl<'a> Means<'a> {
             }
         }
         let (data, dimension, scale) = (self.data, self.dimension, &self.scale);
-        let length = (CLUSTERS * dimension).max(1);
+        let clusters = k.div_ceil(TASKS);
+        let length = (clusters * dimension).max(1);
         workers.for_each_chunk(&mut self.sums, length, |chunk, sums| {
             for (within, sum) in sums.chunks_mut(dimension).enumerate() {
-                let cluster = chunk * CLUSTERS + within;
+                let cluster = chunk * clusters + within;
                 for (point, joins) in &entries[starts[cluster]..starts[cluster + 1]] {
                     let start = *point as usize * dimension;
                     let row = &data[start..start + dimension];

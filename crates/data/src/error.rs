@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused to open or read a file.
-    #[error("{}: cannot be read ({source}); check that it exists and that you may read it", path.display())]
+    #[error("{}: cannot be read ({source}); {}", path.display(), remedy(source))]
     Read {
         /// The file.
         path: PathBuf,
@@ -16,7 +16,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The operating system refused to write a file.
-    #[error("{}: cannot be written ({source}); choose a folder with room where you may write", path.display())]
+    #[error("{}: cannot be written ({source}); {}", path.display(), remedy(source))]
     Write {
         /// The file or folder.
         path: PathBuf,
@@ -214,4 +214,24 @@ pub enum Error {
         /// The unfinished file.
         path: PathBuf,
     },
+}
+
+/// What a user can do about a file that the operating system refuses, in a few words.
+#[must_use]
+pub fn remedy(refusal: &io::Error) -> &'static str {
+    match refusal.kind() {
+        io::ErrorKind::NotFound => "check the path",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "choose a place where you may read and write"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room, or choose another folder"
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "a file stands where a folder should be: choose another path"
+        }
+        io::ErrorKind::IsADirectory => "it is a folder: name a file",
+        io::ErrorKind::InvalidData => "it is no text: check that it is the file you meant",
+        _ => "choose another file or folder",
+    }
 }

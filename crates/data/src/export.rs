@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ndarray::ArrayView1;
 use ndarray_npy::{WriteNpyError, WriteNpyExt};
 
-use crate::files::write_atomically;
+use crate::files::write_whole;
 use crate::{Dataset, Error};
 
 /// Writes the values (32-bit floats, observations × features) and labels (32-bit unsigned integers)
@@ -19,23 +19,26 @@ use crate::{Dataset, Error};
 /// # Errors
 /// [`Error::Write`] where a file cannot be written.
 pub fn export(data: &Dataset, folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    fs::create_dir_all(folder).map_err(|source| Error::Write {
-        path: folder.to_path_buf(),
-        source,
-    })?;
+    let error = |path: &Path| {
+        let path = path.to_path_buf();
+        |source| Error::Write { path, source }
+    };
+    fs::create_dir_all(folder).map_err(error(folder))?;
     let mut written = Vec::new();
     let parts = [("train", Some(&data.train)), ("test", data.test.as_ref())];
     for (part, samples) in parts {
         let Some(samples) = samples else { continue };
         let path = folder.join(format!("{}-{part}-values.npy", data.name));
-        write_atomically(&path, |file| {
+        write_whole(&path, |file| {
             samples.values.write_npy(file).map_err(as_io_error)
-        })?;
+        })
+        .map_err(error(&path))?;
         written.push(path);
         if let Some(labels) = &samples.labels {
             let path = folder.join(format!("{}-{part}-labels.npy", data.name));
             let labels = ArrayView1::from(labels);
-            write_atomically(&path, |file| labels.write_npy(file).map_err(as_io_error))?;
+            write_whole(&path, |file| labels.write_npy(file).map_err(as_io_error))
+                .map_err(error(&path))?;
             written.push(path);
         }
     }

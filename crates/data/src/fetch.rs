@@ -179,6 +179,10 @@ impl<Observe: FnMut(&FetchEvent<'_>) -> ControlFlow<()>> Download<'_, Observe> {
             }
         }
         if !there {
+            if self.part.length(&part)? == 0 {
+                // Nothing came that the next attempt could go on from.
+                self.part.write(|| fs::remove_file(&self.part.path))?;
+            }
             return Err(Error::Download {
                 name: self.entry.name.to_string(),
                 file: file.to_string(),

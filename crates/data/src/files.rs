@@ -120,14 +120,16 @@ fn failure(path: &Path, packed: bool, source: io::Error) -> Error {
     }
 }
 
-/// Writes a file beside `path` and renames it, so that a crash leaves the old file or the new one.
-pub(crate) fn write_atomically(
+/// Writes a file beside `path` and renames it, so that a crash leaves the old file or the new one,
+/// never half of it.
+///
+/// # Errors
+/// What stopped the writing; then nothing of it stays.
+pub fn write_whole(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-) -> Result<(), Error> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.part", std::process::id()));
-    let beside = path.with_file_name(name);
+) -> io::Result<()> {
+    let beside = beside(path);
     let result = File::create(&beside).and_then(|file| {
         let mut writer = BufWriter::new(file);
         write(&mut writer)?;
@@ -135,14 +137,19 @@ pub(crate) fn write_atomically(
         writer.get_ref().sync_all()?;
         fs::rename(&beside, path)
     });
-    result.map_err(|source| {
+    result.inspect_err(|_| {
         // What failed to be written need not exist; the first failure is the one to report.
         let _ = fs::remove_file(&beside);
-        Error::Write {
-            path: path.to_path_buf(),
-            source,
-        }
     })
+}
+
+/// Where [`write_whole`] writes before it renames to `path`. A process that is killed leaves it; the
+/// next writing replaces it.
+#[must_use]
+pub fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
 }
 
 /// Bytes as lower-case hexadecimal digits.

@@ -14,7 +14,7 @@ pub enum Error {
         problem: String,
     },
     /// A file could not be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}; {}", path.display(), resrel_data::remedy(source))]
     File {
         /// The file.
         path: PathBuf,
@@ -28,6 +28,16 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong, and what to do.
         problem: String,
+    },
+    /// The data are of no use to a unit.
+    #[error("{data}: of no use to unit {unit}: {source}, or take other data or another recipe")]
+    Unit {
+        /// Name of the data set.
+        data: String,
+        /// Name of the unit.
+        unit: String,
+        /// Why.
+        source: Box<Error>,
     },
     /// The output folder belongs to another run.
     #[error("{}: holds another run ({difference}); choose another --out or delete the folder", folder.display())]

@@ -1,35 +1,21 @@
-//! Files that are either the old one or the new one, never half of it.
+//! Files of a run: each is the old one or the new one, never half of it.
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::Error;
 
-/// Writes `bytes` beside `path` and renames, so that a crash leaves the old file or the new one.
+/// Writes `bytes` to `path` as a whole, in a folder that is made if missing.
 ///
 /// # Errors
 /// [`Error::File`] if the folder cannot be made or the file not be written.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let error = |source| Error::File {
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+    let written =
+        folder.and_then(|()| resrel_data::write_whole(path, |file| file.write_all(bytes)));
+    written.map_err(|source| Error::File {
         path: path.into(),
         source,
-    };
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(error)?;
-    }
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    let written = fs::File::create(&beside).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    written
-        .and_then(|()| fs::rename(&beside, path))
-        .map_err(|source| {
-            // What is half there must not stay; that it may not be removable changes nothing.
-            let _ = fs::remove_file(&beside);
-            error(source)
-        })
+    })
 }

@@ -15,7 +15,7 @@ mod unit;
 
 pub use claims::{Judgement, Verdict, judge};
 pub use error::Error;
-pub use files::write_whole;
+pub use files::write_file;
 pub use recipe::{
     Choice, Figure, KMeansPlan, Plan, RECIPES, Recipe, Rules, Size, SizeConfig, Task, Unit,
 };

@@ -13,6 +13,9 @@ use crate::{Error, Series};
 /// The recipes that come with the program: name and text.
 pub const RECIPES: [(&str, &str); 1] = [("fig2", include_str!("../../../recipes/fig2.toml"))];
 
+/// More realizations than anybody runs: their units are listed in memory.
+const MOST_REALIZATIONS: u32 = 10_000;
+
 /// A figure as data, read from TOML.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,6 +48,16 @@ pub struct Recipe {
 pub enum Figure {
     /// The resolution-relevance plane of a deep belief network.
     Fig2,
+}
+
+impl Figure {
+    /// Its name in recipes.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fig2 => "fig2",
+        }
+    }
 }
 
 /// The clusterings of a recipe: one unit for each k and realization.
@@ -204,15 +217,28 @@ impl Recipe {
                 problem,
             }
         })?;
+        let wrong = |problem: &str| Error::Recipe {
+            recipe: name.into(),
+            problem: problem.into(),
+        };
+        if recipe.series.is_empty() || repeats(&recipe.series) {
+            return Err(wrong("series must name each series once, and at least one"));
+        }
         for size in [&recipe.smoke, &recipe.quick, &recipe.full] {
             if size.realizations == 0 || size.observations == Some(0) {
-                let problem = "realizations and observations must be at least 1".into();
-                return Err(Error::Recipe {
-                    recipe: name.into(),
-                    problem,
-                });
+                return Err(wrong("realizations and observations must be at least 1"));
             }
-            recipe.dbn_of(size, None, None).validate()?;
+            let KMeansPlan { k, max_iterations } = size.k_means.as_ref().unwrap_or(&recipe.k_means);
+            if k.contains(&0) || repeats(k) || *max_iterations == 0 {
+                return Err(wrong(
+                    "k_means: each k must be at least 1 and stand there once, max_iterations be at least 1",
+                ));
+            }
+            let checked = recipe.dbn_of(size, None, None).validate();
+            checked.map_err(|error| Error::Recipe {
+                recipe: name.into(),
+                problem: error.to_string(),
+            })?;
         }
         Ok(recipe)
     }
@@ -229,10 +255,10 @@ impl Recipe {
             Size::Full => &self.full,
         };
         let realizations = choice.realizations.unwrap_or(size.realizations);
-        if realizations == 0 {
-            let problem = "0 realizations; ask for at least 1".into();
+        if !(1..=MOST_REALIZATIONS).contains(&realizations) {
+            let problem = format!("{realizations} realizations; ask for 1 to {MOST_REALIZATIONS}");
             return Err(Error::Recipe {
-                recipe: self.title,
+                recipe: self.figure.name().into(),
                 problem,
             });
         }
@@ -294,6 +320,36 @@ impl Recipe {
     }
 }
 
+/// Whether a value stands there twice: units would share their names.
+fn repeats<T: PartialEq>(values: &[T]) -> bool {
+    (1..values.len()).any(|place| values[..place].contains(&values[place]))
+}
+
+impl Choice {
+    /// What another choice says otherwise, in words.
+    pub(crate) fn difference(&self, asked: &Self) -> String {
+        let map = |choice: &Self| match serde_json::to_value(choice) {
+            Ok(serde_json::Value::Object(map)) => map,
+            _ => serde_json::Map::new(),
+        };
+        let (there, asked) = (map(self), map(asked));
+        let word = |value: &serde_json::Value| match value {
+            serde_json::Value::Null => "unset".to_owned(),
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let differences: Vec<String> = there
+            .iter()
+            .filter(|(key, value)| asked.get(*key) != Some(value))
+            .map(|(key, value)| {
+                let wanted = word(asked.get(key).unwrap_or(&serde_json::Value::Null));
+                format!("{key} {} there, {wanted} asked for", word(value))
+            })
+            .collect();
+        differences.join(", ")
+    }
+}
+
 impl Unit {
     /// The unit's share of a run's work, in arbitrary units: for progress.
     #[must_use]
@@ -319,8 +375,9 @@ impl Unit {
                 weights as u64 * (5 * updates * config.training.batch as u64 + observations)
             }
             Task::KMeans(config) => {
-                // After a few rounds most points keep their cluster and cost nothing.
-                784 * observations * config.k as u64 * config.max_iterations.min(5) as u64
+                // As measured: passing over the data costs most, for any k, since points that
+                // cannot change their cluster are not compared again.
+                784 * observations * (4_000 + 2 * config.k as u64 / 3)
             }
         };
         cost / 1_000_000

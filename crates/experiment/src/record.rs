@@ -10,7 +10,7 @@ use resrel_measure::Measure;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::files::write_whole;
+use crate::files::write_file;
 use crate::{Error, Unit};
 
 /// Version of the record's layout. A record of another version is refused by name.
@@ -54,12 +54,12 @@ impl Record {
     /// [`Error::File`] if one cannot be written.
     pub fn save(&self, sidecar: &Sidecar, out: &Path) -> Result<(), Error> {
         let path = Self::path(out, &self.unit.name);
-        write_whole(
+        write_file(
             &path.with_extension("safetensors"),
             &sidecar.to_bytes(&path)?,
         )?;
         let json = serde_json::to_vec_pretty(self).map_err(|error| problem(&path, error))?;
-        write_whole(&path, &json)
+        write_file(&path, &json)
     }
 
     /// Reads a unit's record and its companion; `None` where there is no record yet.
@@ -80,16 +80,18 @@ impl Record {
             serde_json::from_slice(&text).map_err(|error| problem(&path, error))?;
         let version = &json["record_version"];
         if version != RECORD_VERSION {
-            let what = format!("has record version {version}, this resrel reads {RECORD_VERSION}");
-            return Err(problem(&path, what));
+            let problem = format!(
+                "has record version {version}, this resrel reads {RECORD_VERSION}; use the version \
+                 that wrote it, or another --out"
+            );
+            return Err(Error::Record { path, problem });
         }
         let record = serde_json::from_value(json).map_err(|error| problem(&path, error))?;
         let companion = path.with_extension("safetensors");
-        let bytes = fs::read(&companion).map_err(|source| Error::File {
-            path: companion.clone(),
-            source,
-        })?;
-        Ok(Some((record, Sidecar::from_bytes(&bytes, &companion)?)))
+        let about = |what: String| problem(&path, format!("{}: {what}", companion.display()));
+        let bytes = fs::read(&companion).map_err(|error| about(error.to_string()))?;
+        let sidecar = Sidecar::from_bytes(&bytes).map_err(about)?;
+        Ok(Some((record, sidecar)))
     }
 }
 
@@ -152,13 +154,14 @@ impl Sidecar {
             .map_err(|error| problem(path, error))
     }
 
-    fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, Error> {
-        let file = SafeTensors::deserialize(bytes).map_err(|error| problem(path, error))?;
+    /// What [`Sidecar::to_bytes`] wrote; what is wrong in words.
+    fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
         let mut tensors = file.tensors();
         tensors.sort_by(|(a, _), (b, _)| a.cmp(b));
         let spectra = tensors.into_iter().map(|(name, view)| {
             if view.dtype() != Dtype::U64 || view.shape().len() != 2 || view.shape()[1] != 2 {
-                return Err(problem(path, format!("tensor {name} is no spectrum")));
+                return Err(format!("tensor {name} is no spectrum"));
             }
             let pair = |bytes: &[u8]| {
                 let number = |bytes: &[u8]| {
@@ -178,7 +181,7 @@ impl Sidecar {
 }
 
 fn problem(path: &Path, what: impl std::fmt::Display) -> Error {
-    let problem = format!("{what}; delete it and its unit is run again");
+    let problem = format!("damaged ({what}); delete it and the same command runs its unit again");
     Error::Record {
         path: path.into(),
         problem,

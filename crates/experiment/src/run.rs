@@ -10,9 +10,9 @@ use std::sync::{Mutex, PoisonError};
 use resrel_data::Dataset;
 use resrel_kernels::Workers;
 
-use crate::files::write_whole;
+use crate::files::write_file;
 use crate::unit::{UnitEvent, run_unit};
-use crate::{Error, Plan, Record, Sidecar, Unit};
+use crate::{Error, Plan, Record, Sidecar, Task, Unit};
 
 /// The file that says what an output folder holds.
 const PLAN_FILE: &str = "plan.json";
@@ -98,12 +98,21 @@ impl Plan {
     /// [`Error::File`] if there is none, [`Error::Record`] if it cannot be understood.
     pub fn load(out: &Path) -> Result<Self, Error> {
         let path = out.join(PLAN_FILE);
-        let text = fs::read(&path).map_err(|source| Error::File {
-            path: path.clone(),
-            source,
-        })?;
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let problem = "is not there; name a folder that `resrel reproduce` made".into();
+                return Err(Error::Record { path, problem });
+            }
+            read => read.map_err(|source| Error::File {
+                path: path.clone(),
+                source,
+            })?,
+        };
         serde_json::from_slice(&text).map_err(|error| {
-            let problem = format!("{error}; the folder is damaged or of another version of resrel");
+            let problem = format!(
+                "is damaged or of another version of resrel ({error}); run the recipe anew with \
+                 another --out"
+            );
             Error::Record { path, problem }
         })
     }
@@ -157,7 +166,8 @@ impl Plan {
     /// threads, each has several. Results do not depend on `threads`.
     ///
     /// # Errors
-    /// [`Error::OtherRun`] if `out` holds another plan's run, [`Error::File`] if it cannot be written.
+    /// [`Error::Unit`] if the data are of no use to a unit, [`Error::OtherRun`] if `out` holds another
+    /// plan's run, [`Error::File`] if it cannot be written.
     /// The error of a single unit is in [`Outcome::failures`].
     pub fn run(
         &self,
@@ -166,6 +176,7 @@ impl Plan {
         threads: usize,
         observer: &(dyn Fn(&RunEvent) -> ControlFlow<()> + Sync),
     ) -> Result<Outcome, Error> {
+        self.check(data)?;
         self.claim(out)?;
         let found = self.records(out)?;
         let is_done = |unit: &&Unit| {
@@ -243,6 +254,38 @@ impl Plan {
         })
     }
 
+    /// Refuses data that a unit cannot use, before anything is written or computed.
+    fn check(&self, data: &Dataset) -> Result<(), Error> {
+        for unit in &self.units {
+            let there = data.train.observations();
+            let points = unit.observations.map_or(there, |count| count.min(there));
+            let features = data.train.features();
+            let result: Result<(), Error> = match &unit.task {
+                Task::Dbn(config) if config.layers.first() != Some(&features) => {
+                    Err(resrel_boltzmann::Error::Features {
+                        found: features,
+                        expected: config.layers.first().copied().unwrap_or(0),
+                    }
+                    .into())
+                }
+                Task::KMeans(config) if config.k > points => {
+                    Err(resrel_cluster::ClusterError::TooManyClusters {
+                        k: config.k,
+                        points,
+                    }
+                    .into())
+                }
+                Task::Dbn(_) | Task::KMeans(_) => Ok(()),
+            };
+            result.map_err(|source| Error::Unit {
+                data: self.choice.data.clone(),
+                unit: unit.name.clone(),
+                source: Box::new(source),
+            })?;
+        }
+        Ok(())
+    }
+
     /// Makes the output folder this plan's own, or finds that it is.
     fn claim(&self, out: &Path) -> Result<(), Error> {
         let path = out.join(PLAN_FILE);
@@ -251,7 +294,7 @@ impl Plan {
                 path: path.clone(),
                 problem: error.to_string(),
             })?;
-            return write_whole(&path, &json);
+            return write_file(&path, &json);
         }
         let there = Self::load(out)?;
         if there.recipe == self.recipe && there.choice == self.choice && there.units == self.units {
@@ -260,12 +303,7 @@ impl Plan {
         let difference = if there.choice == self.choice {
             "the same choices of another recipe".into()
         } else {
-            let json = |choice| serde_json::to_string(choice).unwrap_or_default();
-            format!(
-                "{} there, {} asked for",
-                json(&there.choice),
-                json(&self.choice)
-            )
+            there.choice.difference(&self.choice)
         };
         Err(Error::OtherRun {
             folder: out.into(),

@@ -28,7 +28,10 @@ fn add(sums: &mut [i64], row: &[f32], scale: &[f64], joins: bool) {
     let sign = if joins { 1.0 } else { -1.0 };
     for ((sum, x), scale) in sums.iter_mut().zip(row).zip(scale) {
         let shifted = sign * f64::from(*x) * *scale + MAGIC;
-        let number = (shifted.to_bits() as i64).wrapping_sub(MAGIC.to_bits() as i64);
+        let number = shifted
+            .to_bits()
+            .wrapping_sub(MAGIC.to_bits())
+            .cast_signed();
         *sum = sum.wrapping_add(number);
     }
 }

@@ -1,5 +1,7 @@
 //! Axes: where a value lies, and which values are marked.
 
+use crate::svg::text_width;
+
 /// Fewest steps between the marks of a linear axis.
 const FEWEST_STEPS: f64 = 4.0;
 
@@ -7,7 +9,7 @@ const FEWEST_STEPS: f64 = 4.0;
 const MOST_DECADES: i32 = 8;
 
 /// Up to this many decades, 2 and 5 are marked too.
-const FINE_DECADES: i32 = 2;
+const FINE_DECADES: i32 = 3;
 
 /// How values are spread over an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,12 +62,14 @@ impl Axis {
     pub(crate) fn log(label: &str, low: f64, high: f64) -> Self {
         let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
         let decades = high.log10() - low.log10();
-        let every = ((last - first) / MOST_DECADES + 1) as usize;
+        // Powers of ten on the axis, thinned so that 1 stays among them.
+        let powers = (high.log10() + 1e-9).floor() - (low.log10() - 1e-9).ceil();
+        let every = powers as i32 / MOST_DECADES + 1;
         let fine = decades <= f64::from(FINE_DECADES);
         let inside = |value: f64| value >= low * (1.0 - 1e-9) && value <= high * (1.0 + 1e-9);
         let mut ticks = Vec::new();
         let mut minor = Vec::new();
-        for (i, exponent) in (first..=last).enumerate() {
+        for exponent in first..=last {
             for digit in 1..10 {
                 let value = f64::from(digit) * 10_f64.powi(exponent);
                 let marked = if fine {
@@ -76,7 +80,7 @@ impl Axis {
                 if !inside(value) {
                     continue;
                 }
-                if marked && i.is_multiple_of(every) {
+                if marked && exponent % every == 0 {
                     let text = if fine {
                         format!("{value}")
                     } else {
@@ -98,9 +102,13 @@ impl Axis {
         }
     }
 
-    /// Layers by number, from 0, each marked with its name.
-    pub(crate) fn names(label: &str, names: &[String]) -> Self {
-        let numbered = names.iter().enumerate();
+    /// Layers by number, from 0, marked with their names: each, or every second, third … where
+    /// they would not fit into `width` pixels at letters of `size`.
+    pub(crate) fn names(label: &str, names: &[String], width: f64, size: f64) -> Self {
+        let widths = names.iter().map(|name| text_width(name, size) + size);
+        let widest = widths.fold(0.0, f64::max);
+        let every = (widest * names.len() as f64 / width).ceil().max(1.0) as usize;
+        let numbered = names.iter().enumerate().step_by(every);
         Self {
             label: label.to_owned(),
             scale: Scale::Linear,
@@ -173,7 +181,10 @@ mod tests {
         let axis = Axis::log("", 1.0, 100.0);
         assert!((axis.at(10.0) - 0.5).abs() < 1e-12);
         assert!(axis.at(0.0) < 0.0);
-        let names = Axis::names("", &["H1".to_owned()]);
+        let names = Axis::names("", &["H1".to_owned()], 100.0, 14.0);
         assert!((names.at(0.0) - 0.5).abs() < 1e-12);
+        let many: Vec<String> = (1..=20).map(|i| format!("layer {i}")).collect();
+        let marked = texts(&Axis::names("", &many, 400.0, 14.0)).len();
+        assert!((3..6).contains(&marked), "{marked}");
     }
 }

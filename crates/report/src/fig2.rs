@@ -7,12 +7,11 @@ mod per_layer;
 mod plane;
 mod spectra;
 
-use resrel_experiment::{Record, Series, Sidecar};
+use resrel_experiment::{Record, Series, Sidecar, Summary};
 
 use crate::panel::{Panel, WIDTH};
 use crate::svg::{Anchor, Font, Marker, Shape, Stroke, Svg};
 use crate::{Artefact, Error, png};
-use resrel_experiment::Summary;
 
 /// Okabe and Ito's colours, which all kinds of colour vision tell apart
 /// (Okabe, Ito, "Color Universal Design", 2008).
@@ -59,10 +58,10 @@ pub fn fig2(records: &[(Record, Sidecar)]) -> Result<Vec<Artefact>, Error> {
     let mut artefacts = Vec::new();
     for Drawn { panel, csv } in &panels {
         let stem = format!("fig2{}", panel.letter);
+        let panel = panel.with_note(&about);
         let mut page = Svg::default();
         page.place(0.0, 0.0, &panel.draw());
-        page.text(10.0, panel.height() + 14.0, &about, foot_font());
-        let svg = page.document(&panel.title, WIDTH + GAP, panel.height() + FOOT);
+        let svg = page.document(&panel.title, WIDTH + GAP, panel.height() + GAP);
         artefacts.push(Artefact::new(&stem, "png", png(&stem, &svg)?));
         artefacts.push(Artefact::new(&stem, "svg", svg.into_bytes()));
         artefacts.push(Artefact::new(&stem, "csv", csv.clone().into_bytes()));
@@ -106,12 +105,13 @@ fn foot_font() -> Font {
 fn about(summary: &Summary) -> String {
     let counts: Vec<String> = SERIES
         .into_iter()
+        .rev()
         .map(|series| (series_name(series), summary.realizations(series)))
         .filter(|&(_, n)| n > 0)
         .map(|(name, n)| format!("{name} {n}"))
         .collect();
     format!(
-        "Data: {}, M = {}. Means and standard errors; realizations: {}.",
+        "Data: {}, *M* = {}. Means and standard errors; realizations: {}.",
         summary.data.join(", "),
         summary.observations,
         counts.join(", ")

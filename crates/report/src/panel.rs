@@ -22,6 +22,7 @@ const FRAME_HEIGHT: f64 = HEIGHT - TOP - BOTTOM;
 const LEGEND_LINE: f64 = 20.0;
 const NOTE_LINE: f64 = 15.0;
 const NOTE_SIZE: f64 = 11.0;
+const TICK_SIZE: f64 = 14.0;
 
 /// An error bar is drawn where it reaches this far out of its marker.
 const VISIBLE_BAR: f64 = 1.0;
@@ -46,7 +47,7 @@ pub(crate) struct Point {
 }
 
 /// What a panel holds, later ones over earlier ones.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Item {
     /// A line through points.
     Line(Vec<(f64, f64)>, Stroke),
@@ -59,7 +60,7 @@ pub(crate) enum Item {
 }
 
 /// A line of the legend.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub text: String,
     pub marker: Option<Marker>,
@@ -67,7 +68,7 @@ pub(crate) struct Entry {
 }
 
 /// One panel of a figure.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Panel {
     pub letter: char,
     pub title: String,
@@ -81,10 +82,22 @@ pub(crate) struct Panel {
 }
 
 impl Panel {
+    /// An axis of layers along the bottom of a panel.
+    pub(crate) fn names_axis(label: &str, names: &[String]) -> Axis {
+        Axis::names(label, names, FRAME_WIDTH, TICK_SIZE)
+    }
+
     /// Height with the notes.
     pub(crate) fn height(&self) -> f64 {
         let notes = self.note_lines().len();
         HEIGHT + NOTE_LINE * notes as f64
+    }
+
+    /// Adds `note` below the others.
+    pub(crate) fn with_note(&self, note: &str) -> Self {
+        let mut panel = self.clone();
+        panel.notes.push(note.to_owned());
+        panel
     }
 
     /// The drawing.
@@ -185,7 +198,7 @@ impl Panel {
     fn draw_axes(&self, svg: &mut Svg) {
         let (bottom, right) = (TOP + FRAME_HEIGHT, LEFT + FRAME_WIDTH);
         let tick_font = |anchor| Font {
-            size: 14.0,
+            size: TICK_SIZE,
             bold: false,
             colour: INK,
             anchor,
@@ -229,9 +242,9 @@ impl Panel {
         // The second column starts behind the longest text of the first.
         let first = self.legend.iter().step_by(2);
         let widest = first.map(|entry| text_width(&entry.text, font.size));
-        let column = 52.0 + widest.fold(0.0, f64::max);
+        let column = 50.0 + widest.fold(0.0, f64::max);
         for (i, entry) in self.legend.iter().enumerate() {
-            let x = 52.0 + if i % 2 == 0 { 0.0 } else { column };
+            let x = LEFT + if i % 2 == 0 { 0.0 } else { column };
             let y = TOP - 12.0 - LEGEND_LINE * (rows - 1 - i / 2) as f64;
             if let Some(stroke) = entry.stroke {
                 svg.polyline(&[(x, y), (x + 28.0, y)], stroke);
@@ -245,18 +258,8 @@ impl Panel {
 
     /// The notes, broken into lines that fit.
     fn note_lines(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        for note in &self.notes {
-            let mut line = String::new();
-            for word in note.split_inclusive(' ') {
-                if text_width(&line, NOTE_SIZE) + text_width(word, NOTE_SIZE) > WIDTH - 20.0 {
-                    lines.push(std::mem::take(&mut line));
-                }
-                line.push_str(word);
-            }
-            lines.push(line);
-        }
-        lines
+        let notes = self.notes.iter();
+        notes.flat_map(|note| broken(note, WIDTH - 20.0)).collect()
     }
 
     /// The pixel of a point.
@@ -289,6 +292,20 @@ impl Panel {
         }
         runs
     }
+}
+
+/// A note in lines of at most `width` pixels, broken between words.
+fn broken(note: &str, width: f64) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in note.split_inclusive(' ') {
+        if !line.is_empty() && text_width(&line, NOTE_SIZE) + text_width(word, NOTE_SIZE) > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
 }
 
 /// The part of a segment that lies in the frame (Liang and Barsky).

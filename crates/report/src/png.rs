@@ -45,3 +45,38 @@ pub(crate) fn png(name: &str, svg: &str) -> Result<Vec<u8>, Error> {
         .encode_png()
         .map_err(|error| failed(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::svg::{Anchor, Font, Svg};
+
+    #[test]
+    fn letters_are_drawn_with_the_fonts_at_hand() {
+        let ink = |text: &str, bold| {
+            let mut svg = Svg::default();
+            let font = Font {
+                size: 20.0,
+                bold,
+                colour: "#000000",
+                anchor: Anchor::Start,
+            };
+            svg.text(5.0, 25.0, text, font);
+            let svg = svg.document("letters", 200.0, 40.0);
+            let pixels = Pixmap::decode_png(&png("letters", &svg).unwrap()).unwrap();
+            assert_eq!((pixels.width(), pixels.height()), (400, 80));
+            let dark = pixels.pixels().iter().filter(|pixel| pixel.red() < 128);
+            dark.count()
+        };
+        assert_eq!(ink("", false), 0);
+        assert!(ink("H", false) > 50);
+        assert!(ink("H", true) > ink("H", false));
+        assert_ne!(ink("*H*", false), ink("H", false));
+        // A letter that the font lacks would be an empty box or nothing: these have shapes of
+        // their own.
+        let shapes = ["β", "∝", "−", "–", "…"].map(|letter| ink(letter, false));
+        for (i, shape) in shapes.iter().enumerate() {
+            assert!(*shape > 0 && !shapes[..i].contains(shape), "{shapes:?}");
+        }
+    }
+}

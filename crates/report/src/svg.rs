@@ -11,6 +11,9 @@ const SCRIPT_SIZE: f64 = 0.72;
 const SUBSCRIPT_DOWN: f64 = 0.22;
 const SUPERSCRIPT_UP: f64 = 0.38;
 
+/// Points of a line that are closer than this many pixels are drawn as one.
+const SHORTEST_STEP: f64 = 0.5;
+
 /// How a line is drawn.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stroke {
@@ -101,7 +104,14 @@ impl Svg {
             return;
         }
         let mut list = String::new();
-        for &(x, y) in points {
+        let mut drawn: Option<(f64, f64)> = None;
+        for (i, &(x, y)) in points.iter().enumerate() {
+            // Steps that nobody can see only make the file longer.
+            let seen = drawn.is_none_or(|last| (x - last.0).hypot(y - last.1) > SHORTEST_STEP);
+            if !seen && i + 1 < points.len() {
+                continue;
+            }
+            drawn = Some((x, y));
             let separator = if list.is_empty() { "" } else { " " };
             let _ = write!(list, "{separator}{},{}", number(x), number(y));
         }
@@ -288,7 +298,7 @@ fn pieces(text: &str) -> Vec<Piece> {
     pieces
 }
 
-/// About how wide a text is: DejaVu Sans's letters are .6 of their size on average.
+/// About how wide a text is, rather too much: words in DejaVu Sans are .53 of their size a letter.
 pub(crate) fn text_width(text: &str, size: f64) -> f64 {
     pieces(text)
         .iter()
@@ -298,7 +308,7 @@ pub(crate) fn text_width(text: &str, size: f64) -> f64 {
             } else {
                 SCRIPT_SIZE
             };
-            piece.text.chars().count() as f64 * 0.61 * size * scale
+            piece.text.chars().count() as f64 * 0.56 * size * scale
         })
         .sum()
 }

@@ -30,3 +30,8 @@ pub use resrel_data as data;
 pub use resrel_experiment as experiment;
 pub use resrel_kernels as kernels;
 pub use resrel_measure as measure;
+
+/// The README's example, run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -18,17 +18,18 @@ use crate::failure::Failure;
 use crate::progress::Bar;
 use crate::table;
 
-/// Clusters observations by k-means (Lloyd's algorithm, k-means++ start) for one or more k, and
-/// measures each clustering as a mapping of observations to states.
+/// Cluster by k-means and measure the clusterings.
 ///
-/// Example: resrel cluster mnist --k 64 256 1024
+/// Lloyd's algorithm from a k-means++ start, for one or more k; each clustering is measured as a
+/// mapping of observations to states.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: resrel cluster mnist --k 64 256 1024")]
 pub struct Arguments {
     /// An npy file of observations × features, or a data set: mnist, ocr-letters, digits
     #[arg(value_name = "FILE")]
     data: String,
     /// Numbers of clusters
-    #[arg(long, required = true, num_args = 1.., value_name = "K")]
+    #[arg(long, required = true, num_args = 1.., value_name = "K", value_parser = parse_k)]
     k: Vec<usize>,
     /// Iterations at most
     #[arg(long, value_name = "N", default_value_t = 100)]
@@ -57,16 +58,28 @@ struct Clustering {
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     let workers = console.workers()?;
     let samples = observations(arguments, &workers)?;
-    let mut clusterings = Vec::new();
-    for &k in &arguments.k {
-        let config = KMeansConfig {
-            k,
-            max_iterations: arguments.iterations,
-            seed: arguments.seed,
-            ..KMeansConfig::default()
+    let configs = arguments.k.iter().map(|&k| KMeansConfig {
+        k,
+        max_iterations: arguments.iterations,
+        seed: arguments.seed,
+        ..KMeansConfig::default()
+    });
+    let configs: Vec<KMeansConfig> = configs.collect();
+    // All of them before the first is computed.
+    for config in &configs {
+        let points = samples.observations();
+        let k = config.k;
+        let checked = match config.validate() {
+            Ok(()) if k > points => Err(ClusterError::TooManyClusters { k, points }),
+            checked => checked,
         };
+        checked.map_err(|error| about(arguments, error))?;
+    }
+    let mut clusterings = Vec::new();
+    for config in &configs {
         let started = Instant::now();
-        let result = cluster(&samples.values, &config, &workers, console)?;
+        let result = cluster(&samples.values, config, &workers, console)
+            .map_err(|error| about(arguments, error))?;
         let seconds = started.elapsed().as_secs_f64();
         let (measure, _) = measure_clusters(&result, &samples)?;
         let KMeans {
@@ -112,21 +125,21 @@ fn cluster(
     config: &KMeansConfig,
     workers: &Workers,
     console: &Console,
-) -> Result<KMeans, Failure> {
+) -> Result<KMeans, ClusterError> {
     let bar = Bar::new(console, &format!("{} clusters", config.k));
-    let result = k_means(values.view(), config, workers, &mut |progress| {
+    k_means(values.view(), config, workers, &mut |progress| {
         bar.done(progress.iteration as f64 / config.max_iterations as f64);
         console.flow()
-    });
-    match result {
-        Err(ClusterError::Interrupted { iteration }) => {
-            let how = format!(
-                "after iteration {iteration} of k = {}; nothing was kept",
-                config.k
-            );
-            Err(Failure::Stopped(how))
+    })
+}
+
+/// What went wrong, and with which data.
+fn about(arguments: &Arguments, error: ClusterError) -> Failure {
+    match error {
+        ClusterError::Interrupted { .. } => {
+            Failure::Stopped("nothing was kept; the same command starts again".into())
         }
-        result => Ok(result?),
+        error => Failure::mistake(format!("{}: {error}", arguments.data)),
     }
 }
 
@@ -148,4 +161,9 @@ fn observations(arguments: &Arguments, workers: &Workers) -> Result<Samples, Fai
         None => Ok(samples),
         Some(path) => labelled(samples, path),
     }
+}
+
+fn parse_k(text: &str) -> Result<usize, String> {
+    text.parse()
+        .map_err(|_| "K is a whole number; FILE stands before --k".into())
 }

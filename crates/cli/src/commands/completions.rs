@@ -7,10 +7,11 @@ use crate::Cli;
 use crate::console::Console;
 use crate::failure::Failure;
 
-/// Prints a completion script.
-///
-/// Example: resrel completions bash > ~/.local/share/bash-completion/completions/resrel
+/// Print a completion script for a shell.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: resrel completions bash > ~/.local/share/bash-completion/completions/resrel"
+)]
 pub struct Arguments {
     /// The shell
     shell: Shell,

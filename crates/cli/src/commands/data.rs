@@ -10,10 +10,9 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::progress::Bar;
 
-/// Lists, downloads, finds and exports data sets.
-///
-/// Example: resrel data fetch mnist
+/// Data sets: what is there, download, where, write as npy.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: resrel data fetch mnist")]
 pub struct Arguments {
     #[command(subcommand)]
     action: Action,
@@ -101,13 +100,9 @@ fn download(name: &str, folder: &DataFolder, console: &Console) -> Result<(), Fa
             } => {
                 bar.done(*bytes as f64 / *total as f64);
             }
-            FetchEvent::MirrorFailed {
-                file,
-                address,
-                reason,
-                ..
-            } => {
-                console.say(&format!("{file}: {address}: {reason}"));
+            // If none delivers, the error says what each answered.
+            FetchEvent::MirrorFailed { file, .. } => {
+                bar.restart(&format!("{file}: next mirror"));
             }
             _ => {}
         }

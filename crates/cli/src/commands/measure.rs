@@ -10,13 +10,12 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::table;
 
-/// Measures states: each row of an npy file is one (0/1, or real values with a threshold); or, with
-/// --counts, each line of a text file is the frequency of one.
+/// Measure states: rows of an npy file, or counts.
 ///
-/// Several files are measured as one.
-///
-/// Example: resrel measure hidden.npy --threshold 0.5 --labels labels.npy
+/// Each row is a state (0/1, or real values with a threshold); or, with --counts, each line of a
+/// text file is the frequency of one. Several files are measured as one.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: resrel measure hidden.npy --threshold 0.5 --labels labels.npy")]
 pub struct Arguments {
     /// npy files of observations × units, or text files of counts
     #[arg(required = true, value_name = "FILE")]
@@ -33,7 +32,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
-    let name = arguments.files[0].display().to_string();
+    let name = arguments.files[0].file_name().unwrap_or_default();
+    let name = name.to_string_lossy().into_owned();
     let (spectrum, error) = if arguments.counts {
         (counted(arguments)?, None)
     } else {
@@ -67,7 +67,7 @@ fn observed(arguments: &Arguments) -> Result<(Spectrum, Option<f64>), Failure> {
         if arguments.threshold.is_none()
             && let Some(((row, column), value)) = values
                 .indexed_iter()
-                .find(|(_, value)| **value != 0.0 && **value != 1.0)
+                .find(|(_, value)| ![0.0, 1.0].contains(*value))
         {
             let words = format!(
                 "{}: row {row}, column {column} is {value}, neither 0 nor 1; say which values \

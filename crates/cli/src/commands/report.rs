@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use resrel::experiment::{
-    Figure, Judgement, Plan, Record, Series, Sidecar, Summary, judge, write_whole,
+    Figure, Judgement, Plan, Record, Series, Sidecar, Summary, judge, write_file,
 };
 use resrel::measure::{Critical, Measure, critical};
 use resrel_report::fig2;
@@ -13,10 +13,9 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::table;
 
-/// Draws the figures of a run again, or of two, and prints their tables.
-///
-/// Example: resrel report out/fig2-quick-mnist-seed-1
+/// Draw figures and tables again from the records of a run, or of two.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: resrel report out/fig2-quick-mnist-seed-1")]
 pub struct Arguments {
     /// The output folder of a run, or two
     #[arg(required = true, num_args = 1..=2, value_name = "DIR")]
@@ -77,7 +76,7 @@ pub fn draw(plan: &Plan, records: &[(Record, Sidecar)], out: &Path) -> Result<Re
     let mut files = Vec::new();
     for artefact in fig2(records)? {
         let path = out.join("figures").join(&artefact.name);
-        write_whole(&path, &artefact.bytes)?;
+        write_file(&path, &artefact.bytes)?;
         files.push(path);
     }
     let claims = judge(&summary, &plan.recipe.rules);

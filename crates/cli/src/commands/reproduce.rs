@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use resrel::boltzmann::Preset;
 use resrel::data::{Dataset, Location, entry};
-use resrel::experiment::{Choice, Outcome, Plan, Recipe, RunEvent, Size, Task, Unit};
+use resrel::experiment::{Choice, Error, Outcome, Plan, Recipe, RunEvent, Size, Task, Unit};
 use serde_json::json;
 
 use crate::commands::DataFolder;
@@ -19,10 +19,13 @@ use crate::progress::Bar;
 /// The data set for those who have no other.
 const EMBEDDED: &str = "digits";
 
-/// Runs a recipe, goes on with what is half done, and writes records, figures and tables.
+/// Run a recipe: a figure of the paper, with its numbers and claims.
 ///
-/// Example: resrel reproduce fig2 --quick --data mnist
+/// Goes on with what is half done, and writes records, figures and tables.
+// Each is a flag of its own on the command line.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: resrel reproduce fig2 --quick --data mnist")]
 pub struct Arguments {
     /// fig2, or the path of a TOML file
     #[arg(required_unless_present = "status")]
@@ -61,7 +64,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Only tell how far the run in this folder is
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["recipe", "size"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["size", "dry_run"])]
     status: Option<PathBuf>,
     /// Only list the units of work
     #[arg(long)]
@@ -76,7 +79,7 @@ pub struct Arguments {
 enum Engine {
     /// On this machine.
     Local,
-    /// As a job array.
+    /// As a job array (not there yet).
     Slurm,
 }
 
@@ -121,33 +124,47 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
         .load(&name, arguments.labels.as_deref(), &workers)?;
     // The name is part of what a folder's run is: that of a file is its path as given.
     data.name.clone_from(&name);
-    console.say(&format!(
-        "{}: {} units on {} ({} observations{why}), results in {}",
+    let all = data.train.observations();
+    let used = plan.units.iter().filter_map(|unit| unit.observations).max();
+    let banner = format!(
+        "{}: {} on {} ({} observations{why}), results in {}",
         plan.recipe.title,
-        plan.units.len(),
+        units(plan.units.len()),
         data.name,
-        data.train.observations(),
+        used.map_or(all, |used| used.min(all)),
         out.display()
-    ));
-    let outcome = run_plan(&plan, &data, &out, console)?;
-    for (unit, error) in &outcome.failures {
-        console.say(&format!("{unit} failed: {error}"));
-    }
+    );
+    let outcome = run_plan(&plan, &data, &out, &banner, console)?;
     if outcome.interrupted {
         let done = outcome.records.len();
         let how = format!(
-            "{done} of {} units are done; the same command goes on from here",
-            plan.units.len()
+            "{done} of {} done; the same command goes on from here",
+            units(plan.units.len())
         );
         return Err(Failure::Stopped(how));
     }
-    if let Some((unit, _)) = outcome.failures.first() {
-        let count = outcome.failures.len();
-        let words = format!("{count} units failed ({unit} …); the same command tries them again");
-        return Err(Failure::mistake(words));
+    if !outcome.failures.is_empty() {
+        return Err(failed(&outcome.failures));
     }
     let report = draw(&plan, &outcome.records, &out)?;
     show(&plan, &report, &out, console)
+}
+
+/// The failures in one line: units that failed alike share a reason.
+fn failed(failures: &[(String, Error)]) -> Failure {
+    let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
+    for (unit, error) in failures {
+        let reason = error.to_string();
+        match reasons.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, units)) => units.push(unit),
+            None => reasons.push((reason, vec![unit])),
+        }
+    }
+    let parts: Vec<String> = reasons
+        .iter()
+        .map(|(reason, units)| format!("{}: {reason}", units.join(", ")))
+        .collect();
+    Failure::mistake(format!("unit {}", parts.join("; unit ")))
 }
 
 /// The recipe's data set if it is there, else the embedded digits, and why.
@@ -197,6 +214,7 @@ fn run_plan(
     plan: &Plan,
     data: &Dataset,
     out: &Path,
+    banner: &str,
     console: &Console,
 ) -> Result<Outcome, Failure> {
     let all = Bar::new(console, "all units");
@@ -205,7 +223,7 @@ fn run_plan(
     // Share of the whole work that each unit has done.
     let shares: Mutex<BTreeMap<String, f64>> = Mutex::new(BTreeMap::new());
     let advance = |unit: &Unit, done: f64| {
-        let mut shares = shares.lock().unwrap_or_else(|lock| lock.into_inner());
+        let mut shares = shares.lock().unwrap_or_else(PoisonError::into_inner);
         shares.insert(unit.name.clone(), done * unit.weight() / cost);
         all.done(shares.values().sum());
     };
@@ -218,10 +236,14 @@ fn run_plan(
         advance(unit, 1.0);
     }
     let outcome = plan.run(data, out, console.threads(), &|event| {
-        let mut slots = slots.lock().unwrap_or_else(|lock| lock.into_inner());
+        let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            RunEvent::Resumed { done, units } if *done > 0 => {
-                console.say(&format!("going on: {done} of {units} units are done"));
+            // The first event: data and folder are in order.
+            RunEvent::Resumed { done, units } => {
+                console.say(banner);
+                if *done > 0 {
+                    console.say(&format!("going on: {done} of {} done", self::units(*units)));
+                }
             }
             RunEvent::Started { unit, slot } => {
                 let bar = slots
@@ -270,8 +292,8 @@ fn show(plan: &Plan, report: &Report, out: &Path, console: &Console) -> Result<(
 
 fn list(plan: &Plan, out: &Path, console: &Console) -> Result<(), Failure> {
     let mut text = format!(
-        "{} units, records in {}:\n",
-        plan.units.len(),
+        "{}, records in {}:\n",
+        units(plan.units.len()),
         out.display()
     );
     for unit in &plan.units {
@@ -291,9 +313,9 @@ fn status(out: &Path, console: &Console) -> Result<(), Failure> {
     let plan = Plan::load(out)?;
     let status = plan.status(out);
     let mut text = format!(
-        "{} of {} units are done, {} begun, {} waiting\n",
+        "{} of {} done, {} begun, {} waiting\n",
         status.done.len(),
-        plan.units.len(),
+        units(plan.units.len()),
         status.begun.len(),
         status.waiting.len()
     );
@@ -304,4 +326,12 @@ fn status(out: &Path, console: &Console) -> Result<(), Failure> {
     }
     let value = json!({ "done": status.done, "begun": status.begun, "waiting": status.waiting });
     console.show(&text, &value)
+}
+
+/// A number of units in words.
+fn units(count: usize) -> String {
+    match count {
+        1 => "1 unit".into(),
+        count => format!("{count} units"),
+    }
 }

@@ -1,7 +1,9 @@
 //! `resrel train`: one network, trained and measured.
 
+use std::fs::File;
+use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use resrel::boltzmann::{
     DbnConfig, DbnTrainer, Event, Inputs, NegativePhase, NextInput, Preset, TrainedDbn,
@@ -18,11 +20,14 @@ use crate::failure::Failure;
 use crate::progress::Bar;
 use crate::table;
 
-/// Trains a deep belief network (with two sizes: one restricted Boltzmann machine) and measures
-/// every layer. Stopped by Ctrl-C or a crash, the same command goes on where it was.
+/// Train a deep belief network (or one machine) and measure every layer.
 ///
-/// Example: resrel train --data mnist --layers 784-500-250 --updates 4000 --out model.safetensors
+/// Two sizes make one restricted Boltzmann machine. Stopped by Ctrl-C or a crash, the same command
+/// goes on where it was.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: resrel train --data mnist --layers 784-500-250 --updates 4000 --out model.safetensors"
+)]
 pub struct Arguments {
     /// Options as TOML; those on the command line come first
     config: Option<PathBuf>,
@@ -76,18 +81,7 @@ struct Layers(Vec<usize>);
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     let config = configuration(arguments)?;
     config.validate()?;
-    if let Some(folder) = arguments
-        .out
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        && !folder.is_dir()
-    {
-        let words = format!(
-            "{}: there is no such folder; make it first",
-            folder.display()
-        );
-        return Err(Failure::mistake(words));
-    }
+    check_writable(&arguments.out)?;
     let workers = console.workers()?;
     let data = arguments
         .folder
@@ -128,15 +122,15 @@ fn train(
     let mut name = arguments.out.clone().into_os_string();
     name.push(".checkpoint");
     let checkpoint = PathBuf::from(name);
+    // Told once training has begun: until then the checkpoint may be of no use.
+    let mut told = Vec::new();
     let trainer = match DbnTrainer::resume(&checkpoint, config, arguments.seed)? {
         None => DbnTrainer::new(config, arguments.seed)?,
         Some((trainer, warning)) => {
             if let Some(warning) = warning {
-                console.say(&format!(
-                    "{warning}; going on from the checkpoint before it"
-                ));
+                told.push(format!("{warning}; going on from the checkpoint before it"));
             }
-            console.say(&format!("going on from {}", checkpoint.display()));
+            told.push(format!("going on from {}", checkpoint.display()));
             trainer
         }
     };
@@ -147,6 +141,9 @@ fn train(
         .map(|test| Inputs::Borrowed(&test.values));
     let bar = Bar::new(console, "training");
     let observer = &mut |event: &Event| -> ControlFlow<()> {
+        for line in told.drain(..) {
+            console.say(&line);
+        }
         if let Event::Progress {
             layer,
             layers,
@@ -176,13 +173,46 @@ fn train(
     Ok(trained)
 }
 
+/// Finds out before hours of training whether the model can be written at their end.
+fn check_writable(out: &Path) -> Result<(), Failure> {
+    let mistake = |words: &str| Err(Failure::mistake(format!("{}: {words}", out.display())));
+    if out.is_dir() {
+        return mistake("is a folder; name a file in it, such as model.safetensors");
+    }
+    // Written beside and renamed, the model would take the place of a device.
+    if out.exists() && !out.is_file() {
+        return mistake("is no regular file; name one, such as model.safetensors");
+    }
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        let folder = folder.display();
+        return mistake(&format!("there is no folder {folder}; make it first"));
+    }
+    let mut beside = out.as_os_str().to_owned();
+    beside.push(".new");
+    let written = File::create(&beside).and_then(|mut file| {
+        file.write_all(&[0])?;
+        file.sync_all()
+    });
+    // What cannot be removed could not be written either.
+    let _ = std::fs::remove_file(&beside);
+    written.or_else(|error| {
+        let remedy = resrel::data::remedy(&error);
+        mistake(&format!("cannot be written ({error}); {remedy}"))
+    })
+}
+
 /// Defaults, then the file, then the preset, then what stands on the command line.
 fn configuration(arguments: &Arguments) -> Result<DbnConfig, Failure> {
     let mut config = match &arguments.config {
         None => DbnConfig::default(),
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::mistake(format!("{}: {error}", path.display())))?;
+            let text =
+                std::fs::read_to_string(path).map_err(|source| resrel::data::Error::Read {
+                    path: path.clone(),
+                    source,
+                })?;
             toml::from_str(&text).map_err(|error| {
                 let before = &text[..error.span().map_or(0, |span| span.start)];
                 let line = before.matches('\n').count() + 1;

@@ -2,12 +2,17 @@
 
 use std::fmt::Write;
 
+use resrel_experiment::{Layer, Mean, Summary};
+
 use super::per_layer::{NETWORKS, Value, points};
 use super::{Drawn, GREY, cell, quoted, series_name};
 use crate::axis::Axis;
 use crate::panel::{Entry, Item, Panel};
 use crate::svg::Stroke;
-use resrel_experiment::{Layer, Mean, Summary};
+
+/// Where a standard error comes from: the likelihood of one realization, or the spread of several.
+const FIT: &str = "fit";
+const SPREAD: &str = "realizations";
 
 const ZIPF: Stroke = Stroke {
     colour: GREY,
@@ -40,13 +45,20 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
             );
         }
     }
-    let mut points = points(summary, "β", |layer| {
+    let mut points = points(summary, "*β*", |layer| {
         let (mean, _) = estimate(layer)?;
         Some(Value {
             value: mean.value,
             stderr: mean.stderr,
         })
     });
+    let networks = NETWORKS
+        .into_iter()
+        .flat_map(|series| summary.layers(series));
+    if networks.filter_map(estimate).any(|(_, from)| from == FIT) {
+        let note = "Bars where there is one realization: standard error of the fit.";
+        points.notes.push(note.to_owned());
+    }
     let (low, high) = points.range.unwrap_or((1.0, 1.0));
     let mut items = Vec::new();
     if !points.items.is_empty() {
@@ -63,7 +75,7 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
         panel: Panel {
             letter: 'c',
             title: "Exponent of every layer".to_owned(),
-            x: Axis::names("layer", &points.names),
+            x: Panel::names_axis("layer", &points.names),
             y: Axis::log(
                 "exponent *β* (maximum likelihood)",
                 (low / 1.5).clamp(0.01, 0.45),
@@ -82,10 +94,10 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
 fn estimate(layer: &Layer) -> Option<(Mean, &'static str)> {
     let mean = layer.mean(|measure| measure.beta.mle)?;
     if mean.stderr.is_some() {
-        return Some((mean, "realizations"));
+        return Some((mean, SPREAD));
     }
     let stderr = layer.mean(|measure| measure.beta.mle_stderr);
     let stderr = stderr.map(|stderr| stderr.value);
-    let from = if stderr.is_some() { "fit" } else { "" };
+    let from = if stderr.is_some() { FIT } else { "" };
     Some((Mean { stderr, ..mean }, from))
 }

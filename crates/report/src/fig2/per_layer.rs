@@ -2,18 +2,17 @@
 
 use std::fmt::Write;
 
-use resrel_experiment::Series;
+use resrel_experiment::{Layer, Series, Summary, number_in};
 
 use super::{Drawn, cell, joining, quoted, series_marker, series_name};
 use crate::axis::Axis;
 use crate::panel::{Entry, Item, Panel, Point};
-use resrel_experiment::{Layer, Summary};
 
 /// Drawn in this order.
 pub(super) const NETWORKS: [Series; 2] = [Series::Untrained, Series::Trained];
 
 /// How far the two networks' points are moved apart, in layers, so that bars do not cover.
-const APART: f64 = 0.08;
+const APART: f64 = 0.16;
 
 /// A value of one layer.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +45,7 @@ pub(super) fn points(
             }
         }
     }
-    names.sort_by_key(|name| resrel_experiment::number_in(name));
+    names.sort_by_key(|name| number_in(name));
     let mut all = Points {
         names,
         items: Vec::new(),
@@ -54,7 +53,18 @@ pub(super) fn points(
         notes: Vec::new(),
         range: None,
     };
-    for (series, shift) in NETWORKS.into_iter().zip([APART, -APART]) {
+    let drawn = |series| {
+        summary
+            .layers(series)
+            .iter()
+            .any(|layer| value(layer).is_some())
+    };
+    let apart = if NETWORKS.into_iter().all(drawn) {
+        APART
+    } else {
+        0.0
+    };
+    for (series, shift) in NETWORKS.into_iter().zip([apart, -apart]) {
         let layers = summary.layers(series);
         let mut points = Vec::new();
         let mut undefined = Vec::new();
@@ -131,7 +141,7 @@ pub(super) fn classification_error(summary: &Summary) -> Drawn {
         panel: Panel {
             letter: 'd',
             title: "Classification error of every layer".to_owned(),
-            x: Axis::names("layer", &points.names),
+            x: Panel::names_axis("layer", &points.names),
             y: Axis::linear("classification error", -0.03 * highest, 1.08 * highest),
             items: points.items,
             legend: points.legend,

@@ -2,19 +2,18 @@
 
 use std::fmt::Write;
 
-use resrel_experiment::Series;
+use resrel_experiment::{Layer, Mean, Series, Summary};
 use resrel_measure::{CurvePoint, power_law_curve};
 
 use super::{BLACK, Drawn, GREY, SERIES, cell, joining, quoted, series_marker, series_name};
 use crate::axis::Axis;
 use crate::panel::{Entry, Item, Labels, Panel, Point};
 use crate::svg::Stroke;
-use resrel_experiment::{Layer, Mean, Summary};
 
 /// The curve's exponents: from where it is far above H\[k\] = H\[s\] to where it has reached the
 /// corner.
-const BETAS: std::ops::RangeInclusive<u32> = 0..=600;
-const BETA_STEP: f64 = 0.02;
+const BETAS: std::ops::RangeInclusive<u32> = 0..=240;
+const BETA_STEP: f64 = 0.05;
 
 const CURVE: Stroke = Stroke {
     colour: BLACK,
@@ -27,27 +26,26 @@ const DIAGONAL: Stroke = Stroke {
     dash: "7 4",
 };
 
+/// A layer's name, resolution and relevance.
+type Place<'a> = (&'a str, Mean, Mean);
+
 pub(super) fn draw(summary: &Summary) -> Drawn {
-    let mut csv = String::from(
-        "series,layer,realizations,resolution,resolution_stderr,relevance,relevance_stderr,curve_beta\n",
-    );
     let mut markers = Vec::new();
     let mut notes = Vec::new();
+    let mut absent = Vec::new();
     let mut legend = Vec::new();
+    let mut rows = Vec::new();
     let mut highest = 0.5_f64;
     for series in SERIES {
-        let layers: Vec<(&str, Mean, Mean)> =
-            summary.layers(series).iter().filter_map(place).collect();
-        let missing = summary.layers(series).len() - layers.len();
+        let all = summary.layers(series);
+        let layers: Vec<Place> = all.iter().filter_map(place).collect();
         if layers.is_empty() {
-            notes.push(format!("No values: {}.", series_name(series)));
+            absent.push(series_name(series));
             continue;
         }
-        if missing > 0 {
-            notes.push(format!(
-                "{} of {missing} layers undefined.",
-                series_name(series)
-            ));
+        if layers.len() < all.len() {
+            let missing = all.len() - layers.len();
+            notes.push(format!("Undefined: {missing} of {}.", series_name(series)));
         }
         let marker = series_marker(series);
         let points: Vec<Point> = layers.iter().map(|(_, s, k)| point(s, k)).collect();
@@ -58,46 +56,21 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
         markers.push(Item::Line(line, joining(marker.colour)));
         markers.push(Item::Markers(points, marker));
         if series == Series::Trained {
-            let names = layers.iter().map(|(name, s, k)| {
-                let number = name.strip_prefix('H').unwrap_or(name);
-                (s.value, k.value, number.to_owned())
-            });
-            markers.push(Item::Labels(Labels {
-                points: names.collect(),
-                size: 13.0,
-                colour: BLACK,
-            }));
+            markers.push(Item::Labels(numbers(&layers)));
+            notes.push("Numbers: layers of the trained network.".to_owned());
         }
         legend.push(Entry {
-            text: match series {
-                Series::Trained => "trained (layer numbers)".to_owned(),
-                _ => series_name(series).to_owned(),
-            },
+            text: series_name(series).to_owned(),
             marker: Some(marker),
             stroke: Some(joining(marker.colour)),
         });
-        for (name, s, k) in layers {
-            let _ = writeln!(
-                csv,
-                "{},{},{},{},{},{},{},",
-                series_name(series),
-                quoted(name),
-                s.count,
-                s.value,
-                cell(s.stderr),
-                k.value,
-                cell(k.stderr)
-            );
-        }
+        rows.push((series, layers));
     }
     legend.reverse();
-    let curve = family(summary.observations);
-    for point in &curve {
-        let _ = writeln!(
-            csv,
-            "power-law family,,,{},,{},,{}",
-            point.resolution, point.relevance, point.beta
-        );
+    absent.reverse();
+    rows.reverse();
+    if !absent.is_empty() {
+        notes.push(format!("No values: {}.", absent.join(", ")));
     }
     legend.push(Entry {
         text: "power-law family, not a bound".to_owned(),
@@ -109,6 +82,8 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
         marker: None,
         stroke: Some(DIAGONAL),
     });
+    let curve = family(summary.observations);
+    let csv = csv(&rows, &curve);
     let mut items = Vec::new();
     if !markers.is_empty() {
         let curve = curve.iter().map(|p| (p.resolution, p.relevance)).collect();
@@ -130,6 +105,48 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
     }
 }
 
+fn csv(rows: &[(Series, Vec<Place>)], curve: &[CurvePoint]) -> String {
+    let mut csv = String::from(
+        "series,layer,realizations,resolution,resolution_stderr,relevance,relevance_stderr,curve_beta\n",
+    );
+    for (series, layers) in rows {
+        for (name, s, k) in layers {
+            let _ = writeln!(
+                csv,
+                "{},{},{},{},{},{},{},",
+                series_name(*series),
+                quoted(name),
+                s.count,
+                s.value,
+                cell(s.stderr),
+                k.value,
+                cell(k.stderr)
+            );
+        }
+    }
+    for point in curve {
+        let _ = writeln!(
+            csv,
+            "power-law family,,,{},,{},,{}",
+            point.resolution, point.relevance, point.beta
+        );
+    }
+    csv
+}
+
+/// The layers' names, a DBN's without its H.
+fn numbers(layers: &[Place]) -> Labels {
+    let points = layers.iter().map(|(name, s, k)| {
+        let number = name.strip_prefix('H').unwrap_or(name);
+        (s.value, k.value, number.to_owned())
+    });
+    Labels {
+        points: points.collect(),
+        size: 13.0,
+        colour: BLACK,
+    }
+}
+
 /// The family where samples can be: at or below H\[k\] = H\[s\], from the corner at the right on.
 fn family(m: u64) -> Vec<CurvePoint> {
     let betas: Vec<f64> = BETAS.rev().map(|i| f64::from(i) * BETA_STEP).collect();
@@ -139,7 +156,7 @@ fn family(m: u64) -> Vec<CurvePoint> {
         .collect()
 }
 
-fn place<'a>(layer: &Layer<'a>) -> Option<(&'a str, Mean, Mean)> {
+fn place<'a>(layer: &Layer<'a>) -> Option<Place<'a>> {
     let resolution = layer.mean(|measure| measure.resolution)?;
     let relevance = layer.mean(|measure| measure.relevance)?;
     Some((layer.name, resolution, relevance))

@@ -2,18 +2,20 @@
 
 use std::fmt::Write;
 
-use resrel_experiment::Series;
+use resrel_experiment::{Layer, Series, Summary, number_in};
 use resrel_measure::binned;
 
 use super::{BLACK, Drawn, GREY, ORANGE, PURPLE, SKY_BLUE, joining, quoted, series_name};
 use crate::axis::Axis;
 use crate::panel::{Entry, Item, Panel, Point};
 use crate::svg::{Marker, Shape, Stroke};
-use resrel_experiment::{Layer, Summary, number_in};
 
 /// The layers and the number of clusters that the paper shows.
 const LAYERS: [&str; 3] = ["H3", "H6", "H9"];
 const CLUSTERS: &str = "4096";
+
+/// Letters of a layer's name that fit into the legend.
+const LONGEST_NAME: usize = 14;
 
 const ZIPF: Stroke = Stroke {
     colour: GREY,
@@ -93,7 +95,7 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
     let mut items = Vec::new();
     if !bins.is_empty() {
         notes.push(
-            "Symbols: mean of *m*_{k} over bins of ratio 2, zeros included. Dots: each *k*."
+            "Symbols: mean of *m*_{*k*} over bins of ratio 2, zeros included. Dots: each *k*."
                 .to_owned(),
         );
         // From the middle of the left edge, where it crosses the data at their own slope.
@@ -112,7 +114,7 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
             letter: 'b',
             title: "Number of states of each frequency".to_owned(),
             x: Axis::log("frequency *k*", 0.7, widest * 1.7),
-            y: Axis::log("degeneracy *m*_{k}", lowest / 2.0, highest * 2.5),
+            y: Axis::log("degeneracy *m*_{*k*}", lowest / 2.0, highest * 2.5),
             items,
             legend,
             notes,
@@ -151,20 +153,17 @@ fn choose<'a>(summary: &'a Summary<'a>, notes: &mut Vec<String>) -> Vec<Choice<'
         .map(|(layer, look)| Choice {
             series: Series::Trained,
             layer,
-            text: match layer.name.strip_prefix('H') {
-                Some(number) => format!("trained *H*_{{{number}}}"),
-                None => format!("trained {}", layer.name),
-            },
+            text: format!("trained {}", shortened(layer.name)),
             marker: marker(look),
         })
         .collect();
 
     let clusters = summary.layers(Series::KMeans);
     let paper = clusters.iter().find(|layer| layer.name == CLUSTERS);
-    let numbered = clusters
+    let largest = clusters
         .iter()
-        .filter(|layer| number_in(layer.name) < u64::MAX);
-    match paper.or_else(|| numbered.last()) {
+        .rfind(|layer| number_in(layer.name) < u64::MAX);
+    match paper.or(largest) {
         Some(layer) => choices.push(Choice {
             series: Series::KMeans,
             layer,
@@ -174,6 +173,14 @@ fn choose<'a>(summary: &'a Summary<'a>, notes: &mut Vec<String>) -> Vec<Choice<'
         None => notes.push("No values: k-means.".to_owned()),
     }
     choices
+}
+
+/// A name that fits into the legend.
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= LONGEST_NAME {
+        return name.to_owned();
+    }
+    name.chars().take(LONGEST_NAME - 1).chain(['…']).collect()
 }
 
 fn marker((colour, shape, filled): (&'static str, Shape, bool)) -> Marker {

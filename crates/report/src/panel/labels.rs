@@ -30,7 +30,7 @@ const COST_LINE: f64 = 3.0;
 const COST_STEP: f64 = 0.5;
 
 /// Names of points in order; neighbours at the same place are named together, `1–3`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Labels {
     /// Position and text of each.
     pub points: Vec<(f64, f64, String)>,

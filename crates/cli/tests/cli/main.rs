@@ -1,0 +1,9 @@
+//! The command line as scripts and newcomers meet it.
+
+mod bad_input;
+mod data;
+mod disk;
+mod help;
+mod json;
+mod resume;
+mod support;
