@@ -21,9 +21,11 @@ def arguments() -> argparse.Namespace:
         description="Measures resrel and its peers side by side, in turns, and prints ratios.",
     )
     parser.add_argument(
-        "names", nargs="*", metavar="NAME",
+        "names",
+        nargs="*",
+        metavar="NAME",
         help=f"which of {', '.join(NAMES)} [default: all]",
-    )  # fmt: skip
+    )
     parser.add_argument("--quick", action="store_true", help="fewer rounds and smaller sizes")
     parser.add_argument("--rounds", type=int, help="turns of each side [default: 7, quick: 3]")
     parser.add_argument(

@@ -42,7 +42,9 @@ def measure(context: Context) -> Part:
         ("time of a pass against M", by_data),
         ("time of a pass against hidden units, from 500 on", large),
     ]:
-        part.rows.append(Row(f"cost: exponent of the {what}", threads, "", "", exponent(seconds), None, "≤ 1.1"))
+        part.rows.append(
+            Row(f"cost: exponent of the {what}", threads, "", "", exponent(seconds), None, "≤ 1.1")
+        )
 
     updates = [count // 10 for count in UPDATES] if context.quick else UPDATES
     peaks = {
@@ -55,15 +57,31 @@ def measure(context: Context) -> Part:
         + markdown(["updates", "peak"], lines)
     )
     part.rows.append(
-        Row("cost: exponent of the peak memory against updates", threads, "", "", exponent(peaks), None, "≤ 0.02")
+        Row(
+            "cost: exponent of the peak memory against updates",
+            threads,
+            "",
+            "",
+            exponent(peaks),
+            None,
+            "≤ 0.02",
+        )
     )
     return part
 
 
 def train(context: Context, data, hidden: int, updates: int, threads: int):
     return resrel(
-        "train", "--data", data, "--layers", f"784-{hidden}", "--updates", updates,
-        "--out", context.scratch / "cost.safetensors", threads=threads,
+        "train",
+        "--data",
+        data,
+        "--layers",
+        f"784-{hidden}",
+        "--updates",
+        updates,
+        "--out",
+        context.scratch / "cost.safetensors",
+        threads=threads,
     )
 
 

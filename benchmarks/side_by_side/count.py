@@ -7,7 +7,17 @@ import pathlib
 
 import numpy
 
-from side_by_side.harness import Context, Missing, Part, Process, alternate, compare, peer, resrel, run
+from side_by_side.harness import (
+    Context,
+    Missing,
+    Part,
+    Process,
+    alternate,
+    compare,
+    peer,
+    resrel,
+    run,
+)
 
 BITS = 120
 
@@ -43,7 +53,9 @@ def measure(context: Context) -> Part:
         what = f"count: 60,000 states of {BITS} bits {kind} ({counts.pop():,} distinct), against {name}"
         part.rows.append(compare(what, 1, seconds["ours"], seconds["theirs"], "≥ 20"))
         part.rows.append(
-            compare("count: the same, packing of 32-bit floats included", 1, whole, seconds["theirs"])
+            compare(
+                "count: the same, packing of 32-bit floats included", 1, whole, seconds["theirs"]
+            )
         )
     return part
 
@@ -68,8 +80,16 @@ def trained(context: Context) -> pathlib.Path:
     """The binarised states of a 784-120 machine after one pass over the images."""
     model = context.scratch / "count.safetensors"
     resrel(
-        "train", "--data", context.images, "--layers", f"784-{BITS}", "--epochs", 1,
-        "--out", model, threads=max(context.threads),
+        "train",
+        "--data",
+        context.images,
+        "--layers",
+        f"784-{BITS}",
+        "--epochs",
+        1,
+        "--out",
+        model,
+        threads=max(context.threads),
     )
     tensors = safetensors(model)
     weights = next(t for t in tensors.values() if t.shape == (784, BITS))

@@ -5,7 +5,15 @@ from __future__ import annotations
 import statistics
 
 from side_by_side.harness import (
-    Context, Missing, Part, alternate, compare, markdown, peer, resrel, show,
+    Context,
+    Missing,
+    Part,
+    alternate,
+    compare,
+    markdown,
+    peer,
+    resrel,
+    show,
 )
 
 LAYERS = [784, 500, 250, 120, 60, 30, 25, 20, 15, 10, 5]
@@ -37,14 +45,19 @@ def measure(context: Context) -> Part:
         part.rows.append(
             compare(
                 f"dbn: ten layers, {updates:,} updates each, training alone, against {name}",
-                threads, [r["seconds"] for r in mine], [r["seconds"] for r in theirs], "≥ 1.5",
+                threads,
+                [r["seconds"] for r in mine],
+                [r["seconds"] for r in theirs],
+                "≥ 1.5",
             )
         )
         part.rows.append(
             compare(
                 "dbn: our whole command, reading and measuring included, against their training "
                 "and propagation",
-                threads, [r["whole"] for r in mine], [r["whole"] for r in theirs],
+                threads,
+                [r["whole"] for r in mine],
+                [r["whole"] for r in theirs],
             )
         )
         lines = []
@@ -68,8 +81,17 @@ def note(found: list[dict], round_: dict) -> float:
 
 def ours(context: Context, threads: int, updates: int) -> dict:
     result, finished = resrel(
-        "train", "--preset", "paper-critical", "--updates", updates, "--data", context.images,
-        "--layers", "-".join(map(str, LAYERS)), "--out", context.scratch / "dbn.safetensors",
+        "train",
+        "--preset",
+        "paper-critical",
+        "--updates",
+        updates,
+        "--data",
+        context.images,
+        "--layers",
+        "-".join(map(str, LAYERS)),
+        "--out",
+        context.scratch / "dbn.safetensors",
         threads=threads,
     )
     passes = updates / (result["layers"][0]["m"] / BATCH)

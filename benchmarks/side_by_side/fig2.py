@@ -14,16 +14,40 @@ def measure(context: Context) -> Part:
     for size in ["smoke"] if context.quick else ["smoke", "quick"]:
         out = context.scratch / f"fig2-{size}"
         finished = run(
-            [RESREL, "reproduce", "fig2", f"--{size}", "--data", context.data, "--out", out,
-             "--threads", THREADS]
-        )  # fmt: skip
+            [
+                RESREL,
+                "reproduce",
+                "fig2",
+                f"--{size}",
+                "--data",
+                context.data,
+                "--out",
+                out,
+                "--threads",
+                THREADS,
+            ]
+        )
         limit = LIMITS[size]
         part.rows.append(
-            Row(f"fig2 --{size}: wall time, of {limit:.0f} s allowed", THREADS,
-                show(finished.seconds), "", finished.seconds / limit, None, "≤ 1.0")
-        )  # fmt: skip
+            Row(
+                f"fig2 --{size}: wall time, of {limit:.0f} s allowed",
+                THREADS,
+                show(finished.seconds),
+                "",
+                finished.seconds / limit,
+                None,
+                "≤ 1.0",
+            )
+        )
         part.rows.append(
-            Row(f"fig2 --{size}: peak memory, of 1 GiB allowed", THREADS,
-                f"{finished.peak_bytes / 2**20:.0f} MiB", "", finished.peak_bytes / MEMORY, None, "≤ 1.0")
-        )  # fmt: skip
+            Row(
+                f"fig2 --{size}: peak memory, of 1 GiB allowed",
+                THREADS,
+                f"{finished.peak_bytes / 2**20:.0f} MiB",
+                "",
+                finished.peak_bytes / MEMORY,
+                None,
+                "≤ 1.0",
+            )
+        )
     return part

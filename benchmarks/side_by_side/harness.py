@@ -45,7 +45,15 @@ class Row:
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
         if self.spread:
             ratio += f" ({self.spread[0]:.2f} … {self.spread[1]:.2f})"
-        return [self.what, str(self.threads), self.ours, self.peer, ratio, self.needed, self.holds()]
+        return [
+            self.what,
+            str(self.threads),
+            self.ours,
+            self.peer,
+            ratio,
+            self.needed,
+            self.holds(),
+        ]
 
 
 @dataclasses.dataclass

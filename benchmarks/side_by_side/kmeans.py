@@ -34,7 +34,9 @@ def measure(context: Context) -> Part:
             part.rows.append(
                 compare(
                     f"kmeans: k = {k:,}, {ITERATIONS} iterations, start included, against {name}",
-                    threads, seconds["ours"], seconds["theirs"],
+                    threads,
+                    seconds["ours"],
+                    seconds["theirs"],
                 )
             )
             enough = fewest(context, k, inertias["theirs"], threads)

@@ -6,7 +6,17 @@ import contextlib
 import json
 
 from side_by_side.harness import (
-    Context, Missing, Part, Row, alternate, compare, markdown, peer, resrel, run, show,
+    Context,
+    Missing,
+    Part,
+    Row,
+    alternate,
+    compare,
+    markdown,
+    peer,
+    resrel,
+    run,
+    show,
 )
 
 HIDDEN = 500
@@ -48,8 +58,16 @@ def measure(context: Context) -> Part:
 
 def ours(context: Context, threads: int, errors: dict[str, float]) -> float:
     result, _ = resrel(
-        "train", "--data", context.images, "--layers", f"784-{HIDDEN}",
-        "--epochs", 1, "--out", context.scratch / "rbm.safetensors", threads=threads,
+        "train",
+        "--data",
+        context.images,
+        "--layers",
+        f"784-{HIDDEN}",
+        "--epochs",
+        1,
+        "--out",
+        context.scratch / "rbm.safetensors",
+        threads=threads,
     )
     errors["ours"] = result["monitoring"][0][-1]["reconstruction_error"]
     return result["seconds_per_pass"][0]

@@ -62,8 +62,8 @@ class Fast:
 
 
 class OneDnn(Fast):
-    """As `Fast`, with the products of oneDNN by way of an operator that is private to PyTorch, because
-    the MKL that PyTorch calls for 32-bit products holds back on processors that are not Intel's."""
+    """As `Fast`, with the products of oneDNN by way of an operator that is private to PyTorch: the
+    MKL that PyTorch calls for 32-bit products holds back on processors that are not Intel's."""
 
     def __init__(self, visible: int, hidden: int, batch: int, rate: float):
         super().__init__(visible, hidden, batch, rate)

@@ -33,7 +33,7 @@ def train(updates: int) -> float:
 
 @torch.inference_mode()
 def reconstruction_error() -> float:
-    """Mean of (v − P(v = 1 | h))², h one sample given v: shows that this machine has learned too."""
+    """Mean of (v − P(v = 1 | h))², h one sample given v: shows that this machine learns too."""
     v = data[:1000]
     h = torch.bernoulli(torch.sigmoid(v @ machine.weights + machine.hidden_bias))
     return float((v - torch.sigmoid(h @ machine.weights.T + machine.visible_bias)).square().mean())
