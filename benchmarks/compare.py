@@ -29,7 +29,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer rounds and smaller sizes")
     parser.add_argument("--rounds", type=int, help="turns of each side [default: 7, quick: 3]")
     parser.add_argument(
-        "--threads", type=int, nargs="+", default=[1, 2], help="numbers of threads [default: 1 2]"
+        "--threads",
+        type=lambda text: [int(number) for number in text.split(",")],
+        default=[1, 2],
+        metavar="N,…",
+        help="numbers of threads [default: 1,2]",
     )
     chosen = parser.parse_args()
     if unknown := set(chosen.names) - set(NAMES):

@@ -23,7 +23,7 @@ BATCH = 100
 def measure(context: Context) -> Part:
     part = Part()
     updates = 500 if context.quick else 4000
-    rounds = 3 if context.quick else 2
+    rounds = 3
     for threads in context.threads:
         options = {"images": context.images, "layers": LAYERS, "updates": updates, "kind": "fast"}
         try:
