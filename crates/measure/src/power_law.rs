@@ -3,7 +3,11 @@
 //! Source: Clauset, Shalizi, Newman, "Power-law distributions in empirical data", SIAM Review 51,
 //! 661 (2009).
 
+mod bootstrap;
+mod sampler;
 mod table;
+
+pub use bootstrap::{GoodnessOfFit, KMin};
 
 use crate::Spectrum;
 use crate::power_law::table::Table;
