@@ -3,11 +3,15 @@
 //! Source: Clauset, Shalizi, Newman, "Power-law distributions in empirical data", SIAM Review 51,
 //! 661 (2009).
 
+mod alternative;
 mod bootstrap;
+mod comparison;
+mod normalizer;
 mod sampler;
 mod table;
 
 pub use bootstrap::{GoodnessOfFit, KMin};
+pub use comparison::{Alternative, Comparison, compare};
 
 use crate::Spectrum;
 use crate::power_law::table::Table;
