@@ -256,14 +256,14 @@ fn training_raises_the_exact_likelihood() {
             batch: 50,
             // To 0, so that the last updates average the noise of the chains away.
             learning_rate_decay: Decay::Linear,
-            updates: Some(3_000),
+            updates: Some(20_000),
             epochs: None,
             ..TrainingConfig::default()
         };
         let mut trainer = Trainer::new(&inputs, 4, &config, 1, 1);
         let likelihood = |rbm: &Rbm| rbm.log_likelihood(&workers, data.view()).expect("small");
         let before = likelihood(trainer.rbm());
-        for _ in 0..3_000 {
+        for _ in 0..20_000 {
             trainer.update(&workers, &inputs);
         }
         // Two patterns with weights 1/4 and 3/4: no model can do better than minus their entropy.

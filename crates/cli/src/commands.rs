@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod completions;
 pub mod data;
+pub mod fit;
 pub mod measure;
 pub mod report;
 pub mod reproduce;

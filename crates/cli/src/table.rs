@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use resrel::experiment::{Judgement, Layer, Mean, Series, Summary, Verdict};
-use resrel::measure::{Critical, Measure};
+use resrel::measure::{Comparison, Critical, Measure};
 
 /// One row a measure.
 pub fn measures(measures: &[Measure]) -> String {
@@ -89,6 +89,34 @@ pub fn verdict(critical: Option<&Critical>) -> String {
         format!(", β = {}", with_error(critical.beta, critical.beta_stderr))
     });
     format!("{} has the largest H[s]+H[k]{beta}.", critical.layer)
+}
+
+/// Names and values, one pair a row.
+pub fn rows(rows: &[[String; 2]]) -> String {
+    let mut table = new(&["", ""]);
+    for row in rows {
+        table.add_row(row);
+    }
+    let text = finish(table);
+    // The first line is the empty header.
+    text.split_once('\n')
+        .map_or_else(String::new, |(_, rows)| rows.to_owned())
+}
+
+/// One row an alternative to the power law.
+pub fn comparisons(comparisons: &[Comparison]) -> String {
+    let mut table = new(&["alternative", "log-likelihood", "R", "R/(σ√n)", "p", ""]);
+    for comparison in comparisons {
+        table.add_row([
+            comparison.alternative.name().to_owned(),
+            number(comparison.log_likelihood, 2),
+            number(comparison.log_likelihood_ratio, 2),
+            number(comparison.normalized_ratio, 3),
+            number(comparison.p_value, 4),
+            comparison.reason.clone().unwrap_or_default(),
+        ]);
+    }
+    finish(table)
 }
 
 fn new(header: &[&str]) -> Table {

@@ -42,4 +42,12 @@ pub enum Error {
         /// Number of observations.
         observations: usize,
     },
+    /// The observer stopped the bootstrap.
+    #[error("interrupted after {done} of {of} refits: start again, or ask for fewer")]
+    Interrupted {
+        /// Refits done.
+        done: u64,
+        /// Refits asked for.
+        of: u64,
+    },
 }

@@ -52,6 +52,6 @@ pub use counts::StateCounts;
 pub use curves::{CurvePoint, power_law_curve};
 pub use error::Error;
 pub use measure::{Beta, Critical, Measure, critical};
-pub use power_law::PowerLaw;
+pub use power_law::{Alternative, Comparison, GoodnessOfFit, KMin, PowerLaw, compare};
 pub use spectrum::Spectrum;
 pub use zeta::hurwitz_zeta;
