@@ -431,7 +431,8 @@ mod tests {
             assert_eq!(bound.at(0.0).to_bits(), 0);
             assert_eq!(bound.at(f64::NAN).to_bits(), 0);
             // D is convex and rises with μ, as H[s] ≥ 0 is its derivative.
-            for three in bound.lines.windows(3) {
+            // Steps much smaller than these drown in the last digits of D.
+            for three in bound.lines[HALVINGS as usize..].windows(3) {
                 let slope =
                     |a: usize| (three[a + 1].1 - three[a].1) / (three[a + 1].0 - three[a].0);
                 assert!(
