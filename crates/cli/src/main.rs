@@ -49,6 +49,8 @@ enum Command {
     Train(commands::train::Arguments),
     /// Measure states: rows of an npy file, or counts
     Measure(commands::measure::Arguments),
+    /// How relevant a sample of M observations can be: the theoretical curves
+    Limit(commands::limit::Arguments),
     /// Cluster by k-means and measure the clusterings
     Cluster(commands::cluster::Arguments),
     /// Data sets: what is there, download, where, write as npy
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         Command::Reproduce(arguments) => commands::reproduce::run(arguments, &console),
         Command::Train(arguments) => commands::train::run(arguments, &console),
         Command::Measure(arguments) => commands::measure::run(arguments, &console),
+        Command::Limit(arguments) => commands::limit::run(arguments, &console),
         Command::Cluster(arguments) => commands::cluster::run(arguments, &console),
         Command::Data(arguments) => commands::data::run(arguments, &console),
         Command::Report(arguments) => commands::report::run(arguments, &console),
