@@ -54,8 +54,8 @@ enum Command {
     Reproduce(commands::reproduce::Arguments),
     Train(commands::train::Arguments),
     Measure(commands::measure::Arguments),
-    /// Fit a power law to frequencies, with p-value and alternatives
     Fit(commands::fit::Arguments),
+    Limit(commands::limit::Arguments),
     Cluster(commands::cluster::Arguments),
     Data(commands::data::Arguments),
     Report(commands::report::Arguments),
@@ -77,6 +77,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => commands::train::run(arguments, &console),
         Command::Measure(arguments) => commands::measure::run(arguments, &console),
         Command::Fit(arguments) => commands::fit::run(arguments, &console),
+        Command::Limit(arguments) => commands::limit::run(arguments, &console),
         Command::Cluster(arguments) => commands::cluster::run(arguments, &console),
         Command::Data(arguments) => commands::data::run(arguments, &console),
         Command::Report(arguments) => commands::report::run(arguments, &console),

@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use resrel::experiment::{Judgement, Layer, Mean, Series, Summary, Verdict};
-use resrel::measure::{Comparison, Critical, Measure};
+use resrel::measure::{Comparison, Critical, Measure, OptimumPoint, StrictBound};
 
 /// One row a measure.
 pub fn measures(measures: &[Measure]) -> String {
@@ -52,6 +52,26 @@ pub fn summary(summary: &Summary) -> String {
                 mean(|m| m.classification_error, 3),
             ]);
         }
+    }
+    finish(table)
+}
+
+/// One row a point of the Poisson optimum, with the strict bound at its resolution.
+pub fn optimum(points: &[OptimumPoint], strict: &StrictBound) -> String {
+    let mut table = new(&["μ", "H[s]", "H[k]", "sum", "strict bound"]);
+    for point in points {
+        let OptimumPoint {
+            mu,
+            resolution,
+            relevance,
+        } = *point;
+        table.add_row([
+            format!("{mu}"),
+            number(Some(resolution), 6),
+            number(Some(relevance), 6),
+            number(Some(resolution + relevance), 6),
+            number(Some(strict.at(resolution.min(1.0))), 6),
+        ]);
     }
     finish(table)
 }
