@@ -70,7 +70,10 @@ def main() -> None:
         for benchmark in chosen.names or NAMES:
             started = time.perf_counter()
             print(f"measuring {benchmark} …", file=sys.stderr, flush=True)
-            part = importlib.import_module(f"side_by_side.{benchmark}").measure(context)
+            try:
+                part = importlib.import_module(f"side_by_side.{benchmark}").measure(context)
+            except ImportError as error:
+                part = harness.Part(remarks=[f"{benchmark}: skipped: {error}"])
             rows += [row.cells() for row in part.rows]
             rest += [f"## {benchmark}", *part.tables] if part.tables else []
             rest += ["\n".join(f"- {remark}" for remark in part.remarks)] if part.remarks else []
