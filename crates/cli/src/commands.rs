@@ -3,6 +3,8 @@
 pub mod cluster;
 pub mod completions;
 pub mod data;
+pub mod fit;
+pub mod limit;
 pub mod measure;
 pub mod report;
 pub mod reproduce;

@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use resrel::experiment::{Judgement, Layer, Mean, Series, Summary, Verdict};
-use resrel::measure::{Critical, Measure};
+use resrel::measure::{Comparison, Critical, Measure, OptimumPoint, StrictBound};
 
 /// One row a measure.
 pub fn measures(measures: &[Measure]) -> String {
@@ -56,6 +56,26 @@ pub fn summary(summary: &Summary) -> String {
     finish(table)
 }
 
+/// One row a point of the Poisson optimum, with the strict bound at its resolution.
+pub fn optimum(points: &[OptimumPoint], strict: &StrictBound) -> String {
+    let mut table = new(&["μ", "H[s]", "H[k]", "sum", "strict bound"]);
+    for point in points {
+        let OptimumPoint {
+            mu,
+            resolution,
+            relevance,
+        } = *point;
+        table.add_row([
+            format!("{mu}"),
+            number(Some(resolution), 6),
+            number(Some(relevance), 6),
+            number(Some(resolution + relevance), 6),
+            number(Some(strict.at(resolution.min(1.0))), 6),
+        ]);
+    }
+    finish(table)
+}
+
 /// One row a claim.
 pub fn claims(judgements: &[Judgement]) -> String {
     let mut table = new(&["", "the paper's claim", "", "by"]);
@@ -89,6 +109,34 @@ pub fn verdict(critical: Option<&Critical>) -> String {
         format!(", β = {}", with_error(critical.beta, critical.beta_stderr))
     });
     format!("{} has the largest H[s]+H[k]{beta}.", critical.layer)
+}
+
+/// Names and values, one pair a row.
+pub fn rows(rows: &[[String; 2]]) -> String {
+    let mut table = new(&["", ""]);
+    for row in rows {
+        table.add_row(row);
+    }
+    let text = finish(table);
+    // The first line is the empty header.
+    text.split_once('\n')
+        .map_or_else(String::new, |(_, rows)| rows.to_owned())
+}
+
+/// One row an alternative to the power law.
+pub fn comparisons(comparisons: &[Comparison]) -> String {
+    let mut table = new(&["alternative", "log-likelihood", "R", "R/(σ√n)", "p", ""]);
+    for comparison in comparisons {
+        table.add_row([
+            comparison.alternative.name().to_owned(),
+            number(comparison.log_likelihood, 2),
+            number(comparison.log_likelihood_ratio, 2),
+            number(comparison.normalized_ratio, 3),
+            number(comparison.p_value, 4),
+            comparison.reason.clone().unwrap_or_default(),
+        ]);
+    }
+    finish(table)
 }
 
 fn new(header: &[&str]) -> Table {

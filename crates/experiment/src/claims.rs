@@ -49,7 +49,6 @@ pub fn judge(summary: &Summary, rules: &Rules) -> Vec<Judgement> {
     let untrained = summary.layers(Series::Untrained);
     let shuffled = summary.layers(Series::Shuffled);
     let clusters = summary.layers(Series::KMeans);
-    let optimum = "needs the theoretical optimum of H[k], which these records do not hold";
     let generation = "needs generated samples, which this figure does not draw";
     vec![
         judgement(
@@ -62,10 +61,13 @@ pub fn judge(summary: &Summary, rules: &Rules) -> Vec<Judgement> {
             &format!("H[k] rises to H{} and falls after it", rules.relevance_peak),
             peaks(trained, rules.relevance_peak),
         ),
-        not_judged(
+        judgement(
             "2a",
-            "trained H[k] almost reaches the theoretical maximum up to H6",
-            optimum,
+            &format!(
+                "trained H[k] almost reaches the theoretical maximum up to H{}",
+                rules.critical_layer
+            ),
+            almost_maximal(trained, rules),
         ),
         judgement(
             "2b",
@@ -301,6 +303,55 @@ fn against(
         let _ = write!(text, "({factor} times the other)");
     }
     Ok((comparisons, text.trim_end().into()))
+}
+
+/// H[k] − share × Poisson optimum of each layer up to the critical one, realization by realization,
+/// at each one's own H[s].
+///
+/// Left out is a layer without an optimum (H[s] below the curve's first point) and one with nearly
+/// all states distinct: there the optimum itself is near 0 and a ratio to it says nothing.
+fn almost_maximal(layers: &[Layer], rules: &Rules) -> Evidence {
+    let names: Vec<String> = (1..=rules.critical_layer)
+        .map(|i| format!("H{i}"))
+        .collect();
+    let share = rules.almost_maximal;
+    let (mut comparisons, mut text, mut left_out) = (Vec::new(), String::new(), Vec::new());
+    for layer in layers.iter().filter(|l| names.iter().any(|n| n == l.name)) {
+        let pair = |m: &Measure| {
+            let judged = m.resolution.is_some_and(|h_s| h_s < rules.distinct);
+            m.relevance.zip(m.optimum).filter(|_| judged)
+        };
+        let margin = layer.mean(|m| pair(m).map(|(h_k, optimum)| h_k - share * optimum));
+        let means = (
+            layer.mean(|m| Some(pair(m)?.0)),
+            layer.mean(|m| Some(pair(m)?.1)),
+        );
+        let (Some(margin), (Some(h_k), Some(optimum))) = (margin, means) else {
+            left_out.push(layer.name);
+            continue;
+        };
+        comparisons.push(Comparison {
+            margin: margin.value,
+            stderr: margin.stderr,
+            or_equal: true,
+        });
+        let _ = write!(
+            text,
+            "{} {:.3} of {:.3}  ",
+            layer.name, h_k.value, optimum.value
+        );
+    }
+    if comparisons.is_empty() {
+        return Err(format!(
+            "no layer up to H{} has a theoretical optimum to compare with",
+            rules.critical_layer
+        ));
+    }
+    let _ = write!(text, "(at least {share} of it");
+    if !left_out.is_empty() {
+        let _ = write!(text, "; not judged: {}", left_out.join(", "));
+    }
+    Ok((comparisons, text + ")"))
 }
 
 /// `sign` = 1: the distance to the fitted power law should be at most the bound; −1: above it.

@@ -96,6 +96,11 @@ pub struct Rules {
     pub relevance_peak: usize,
     /// The layer said to be critical.
     pub critical_layer: usize,
+    /// "Almost maximal" is at least this share of the Poisson optimum at the same resolution.
+    pub almost_maximal: f64,
+    /// A resolution (fraction of ln M) from which nearly all states are distinct: the optimum is
+    /// near 0 there, and "almost maximal" is not judged.
+    pub distinct: f64,
     /// Largest Kolmogorov–Smirnov distance of a power law.
     pub ks: f64,
     /// Layers with a resolution (fraction of ln M) between these two are not at the ends.

@@ -53,6 +53,8 @@ pub enum Purpose {
     Realization = 11,
     /// Subsets drawn for monitoring.
     Monitoring = 12,
+    /// Synthetic samples of a fitted law.
+    Bootstrap = 13,
 }
 
 /// Philox4x32-10: four random words from a 64-bit key and a 128-bit counter.

@@ -7,7 +7,7 @@ const EXACT_TERMS: u64 = 1024;
 
 /// Nodes in (0, 1) and weights of the eight-point Gauss–Legendre rule on (−1, 1), by symmetry
 /// used with both signs.
-const GAUSS_LEGENDRE: [(f64, f64); 4] = [
+pub(crate) const GAUSS_LEGENDRE: [(f64, f64); 4] = [
     (0.183_434_642_495_649_8, 0.362_683_783_378_362),
     (0.525_532_409_916_329, 0.313_706_645_877_887_3),
     (0.796_666_477_413_626_7, 0.222_381_034_453_374_48),

@@ -15,6 +15,12 @@ pub enum Error {
     /// More observations than 64 bits can count.
     #[error("more than {} observations: count the parts on their own", u64::MAX)]
     TooManyObservations,
+    /// A number of observations for which no theoretical curve exists.
+    #[error("M = {m}: theoretical curves exist for 2 to 1000000000000 observations")]
+    NoLimits {
+        /// Number of observations.
+        m: u64,
+    },
     /// More distinct states than an index can name.
     #[error("more than {} distinct states: count the parts on their own", u32::MAX)]
     TooManyStates,
@@ -41,5 +47,13 @@ pub enum Error {
         labels: usize,
         /// Number of observations.
         observations: usize,
+    },
+    /// The observer stopped the bootstrap.
+    #[error("interrupted after {done} of {of} refits: start again, or ask for fewer")]
+    Interrupted {
+        /// Refits done.
+        done: u64,
+        /// Refits asked for.
+        of: u64,
     },
 }

@@ -3,7 +3,18 @@
 //! Source: Clauset, Shalizi, Newman, "Power-law distributions in empirical data", SIAM Review 51,
 //! 661 (2009).
 
+mod alternative;
+mod bootstrap;
+mod comparison;
+mod normalizer;
+mod sampler;
+mod table;
+
+pub use bootstrap::{GoodnessOfFit, KMin};
+pub use comparison::{Alternative, Comparison, compare};
+
 use crate::Spectrum;
+use crate::power_law::table::Table;
 use crate::spectrum::sum;
 use crate::zeta::Moments;
 
@@ -56,7 +67,7 @@ impl PowerLaw {
         let moments = Moments::new(gamma, q);
         let gamma_stderr = (n as f64 * moments.variance()).sqrt().recip();
         let log_likelihood = -(n as f64) * moments.norm.ln() - gamma * total;
-        let ks = distance(tail, n, gamma, k_min, moments.norm);
+        let ks = Table::starting_at(k_min, tail).ks(0, gamma)?;
         [gamma, gamma_stderr, log_likelihood, ks]
             .iter()
             .all(|value| value.is_finite())
@@ -68,6 +79,18 @@ impl PowerLaw {
                 log_likelihood,
                 ks,
             })
+    }
+
+    /// Fits with the k_min whose tail has the least Kolmogorov–Smirnov distance, the smallest of
+    /// several alike (Clauset, Shalizi, Newman 2009, section 3.3).
+    ///
+    /// Every distinct frequency but the largest is a candidate, however short its tail: a law
+    /// cannot be fitted to states that are all at its k_min. `None` where all frequencies are
+    /// equal.
+    #[must_use]
+    pub fn search(spectrum: &Spectrum) -> Option<Self> {
+        let best = Table::new(spectrum.pairs()).best()?;
+        Self::fit(spectrum, spectrum.pairs()[best.place].0)
     }
 
     /// The exponent β = γ − 1 of m_k ∝ k^(−β−1). Its standard error is that of γ.
@@ -112,28 +135,6 @@ fn solve(mean: f64, q: f64) -> Option<f64> {
         gamma = next;
     }
     Some(gamma)
-}
-
-/// Between two frequencies of the tail its distribution function is flat while the law's rises, so
-/// the largest difference is at a frequency or just before one.
-fn distance(tail: &[(u64, u64)], n: u64, gamma: f64, k_min: u64, norm: f64) -> f64 {
-    // P(K ≥ k) = ζ(γ, k)/ζ(γ, k_min).
-    let survival = |k: f64| {
-        let relative = -gamma * ((k - k_min as f64) / k_min as f64).ln_1p();
-        relative.exp() * Moments::new(gamma, k).norm / norm
-    };
-    let mut largest = 0.0_f64;
-    let mut below = 0_u64;
-    for &(k, m_k) in tail {
-        if k > k_min {
-            let before = 1.0 - survival(k as f64) - below as f64 / n as f64;
-            largest = largest.max(before.abs());
-        }
-        below += m_k;
-        let at = 1.0 - survival(k as f64 + 1.0) - below as f64 / n as f64;
-        largest = largest.max(at.abs());
-    }
-    largest
 }
 
 #[cfg(test)]
@@ -201,11 +202,13 @@ mod tests {
                 .collect();
             Spectrum::from_counts(counts).unwrap()
         };
-        let words = PowerLaw::fit(&read("words.txt"), 7).unwrap();
+        let words = PowerLaw::search(&read("words.txt")).unwrap();
+        assert_eq!(words.k_min, 7);
         assert!((words.gamma - 1.9527).abs() < 5e-5, "{words:?}");
         assert!((words.ks - 0.008_25).abs() < 5e-6, "{words:?}");
         assert_eq!(words.tail, 2958);
-        let discrete = PowerLaw::fit(&read("discrete_data.txt"), 2).unwrap();
+        let discrete = PowerLaw::search(&read("discrete_data.txt")).unwrap();
+        assert_eq!(discrete.k_min, 2);
         assert!((discrete.gamma - 2.583_30).abs() < 5e-6, "{discrete:?}");
         assert!(
             (discrete.log_likelihood + 9155.617).abs() < 5e-4,
@@ -215,6 +218,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_search_finds_the_least_distance(
+            counts in prop::collection::vec(1..40_u64, 2..120),
+            wide in prop::collection::vec(1..100_000_u64, 0..40),
+        ) {
+            let spectrum = Spectrum::from_counts(counts.into_iter().chain(wide)).unwrap();
+            let (_, candidates) = spectrum.pairs().split_last().unwrap();
+            let fits = candidates.iter().filter_map(|&(k, _)| PowerLaw::fit(&spectrum, k));
+            let least = fits.map(|fit| fit.ks).fold(f64::INFINITY, f64::min);
+            match PowerLaw::search(&spectrum) {
+                Some(found) => prop_assert!((found.ks - least).abs() < 1e-12, "{found:?} {least}"),
+                None => prop_assert!(candidates.is_empty()),
+            }
+        }
+
         #[test]
         fn the_fit_is_the_maximum(counts in prop::collection::vec(1..300_u64, 2..60), k_min in 1..4_u64) {
             let Some(best) = fit(&counts, k_min) else { return Ok(()) };

@@ -30,6 +30,33 @@ pub fn hurwitz_zeta(s: f64, q: f64) -> f64 {
     q.powf(-s) * Moments::new(s, q).norm
 }
 
+/// ζ(s, q) q^s, in units of its first term: [`Moments::norm`] alone, for the many evaluations of
+/// distribution functions.
+pub(crate) fn scaled_zeta(s: f64, q: f64) -> f64 {
+    let (mut sum, mut term, mut x) = (0.0, 1.0, q);
+    while x < s + START {
+        sum += term;
+        x += 1.0;
+        term = (-s * ((x - q) / q).ln_1p()).exp();
+        if term < f64::EPSILON / 16.0 {
+            return sum;
+        }
+    }
+    let mut rest = x / (s - 1.0) + 0.5;
+    let mut product = s / x;
+    let mut factor = s;
+    for coefficient in EULER_MACLAURIN {
+        let value = coefficient * product;
+        rest += value;
+        if value.abs() < f64::EPSILON / 4.0 * rest {
+            break;
+        }
+        product *= (factor + 1.0) * (factor + 2.0) / (x * x);
+        factor += 2.0;
+    }
+    sum + term * rest
+}
+
 /// Sums over the law p(k) ∝ k^(−s), k = q, q+1, …, in units of its first term, so that neither
 /// large s nor large q underflows: Σ_i ln^j(u_i) u_i^(−s) with u_i = 1 + i/q.
 #[derive(Debug, Clone, Copy)]
@@ -137,6 +164,7 @@ mod tests {
             let ours = hurwitz_zeta(s, q);
             assert!(near(ours, zeta, 1e-12), "ζ({s}, {q}) = {zeta}, not {ours}");
             let moments = Moments::new(s, q);
+            assert!(near(scaled_zeta(s, q), moments.norm, 1e-14), "({s}, {q})");
             assert!(near(moments.mean(), mean, 1e-12), "mean at ({s}, {q})");
             assert!(
                 near(moments.variance(), variance, 1e-9),

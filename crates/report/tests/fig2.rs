@@ -90,9 +90,11 @@ fn text<'a>(artefacts: &'a [Artefact], name: &str) -> &'a str {
 
 /// The measured rows, their numbers without the digits that may differ between machines.
 fn rounded(csv: &str) -> String {
-    let rows = csv
-        .lines()
-        .filter(|line| !line.starts_with("power-law family"));
+    let rows = csv.lines().filter(|line| {
+        ["power-law family", "Poisson optimum", "strict bound"]
+            .iter()
+            .all(|curve| !line.starts_with(curve))
+    });
     let rows = rows.map(|line| {
         let cells = line.split(',').map(|cell| match cell.parse::<f64>() {
             Ok(number) if cell.contains('.') => format!("{number:.9}"),

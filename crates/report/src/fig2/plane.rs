@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use resrel_experiment::{Layer, Mean, Series, Summary};
-use resrel_measure::{CurvePoint, power_law_curve};
+use resrel_measure::{CurvePoint, Limits, power_law_curve};
 
 use super::{BLACK, Drawn, GREY, SERIES, cell, joining, quoted, series_marker, series_name};
 use crate::axis::Axis;
@@ -15,9 +15,22 @@ use crate::svg::Stroke;
 const BETAS: std::ops::RangeInclusive<u32> = 0..=240;
 const BETA_STEP: f64 = 0.05;
 
-const CURVE: Stroke = Stroke {
+/// Points at which the strict bound is drawn, evenly over the axis.
+const BOUND_POINTS: u32 = 400;
+
+const OPTIMUM: Stroke = Stroke {
     colour: BLACK,
-    width: 1.6,
+    width: 1.8,
+    dash: "",
+};
+const BOUND: Stroke = Stroke {
+    colour: GREY,
+    width: 1.8,
+    dash: "",
+};
+const FAMILY: Stroke = Stroke {
+    colour: BLACK,
+    width: 1.4,
     dash: "1.5 3.5",
 };
 const DIAGONAL: Stroke = Stroke {
@@ -72,23 +85,34 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
     if !absent.is_empty() {
         notes.push(format!("No values: {}.", absent.join(", ")));
     }
-    legend.push(Entry {
-        text: "power-law family, not a bound".to_owned(),
-        marker: None,
-        stroke: Some(CURVE),
-    });
+    let limits = Limits::of(summary.observations).ok();
+    let curves = Curves::new(summary.observations, limits.as_deref());
+    for (text, stroke) in [
+        ("Poisson optimum, ensemble", OPTIMUM),
+        ("strict bound, all samples", BOUND),
+        ("power-law family, not a bound", FAMILY),
+    ] {
+        legend.push(Entry {
+            text: text.to_owned(),
+            marker: None,
+            stroke: Some(stroke),
+        });
+    }
     legend.push(Entry {
         text: "*H*[*k*] = *H*[*s*]".to_owned(),
         marker: None,
         stroke: Some(DIAGONAL),
     });
-    let curve = family(summary.observations);
-    let csv = csv(&rows, &curve);
+    let csv = csv(&rows, &curves);
     let mut items = Vec::new();
     if !markers.is_empty() {
-        let curve = curve.iter().map(|p| (p.resolution, p.relevance)).collect();
+        let family = curves.family.iter().map(|p| (p.resolution, p.relevance));
         items.push(Item::Line(vec![(0.0, 0.0), (1.0, 1.0)], DIAGONAL));
-        items.push(Item::Line(curve, CURVE));
+        items.push(Item::Line(family.collect(), FAMILY));
+        items.push(Item::Line(curves.bound.clone(), BOUND));
+        items.push(Item::Line(curves.optimum.clone(), OPTIMUM));
+        let tops = curves.bound.iter().map(|place| place.1);
+        highest = tops.fold(highest, f64::max);
         items.append(&mut markers);
     }
     Drawn {
@@ -105,7 +129,7 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
     }
 }
 
-fn csv(rows: &[(Series, Vec<Place>)], curve: &[CurvePoint]) -> String {
+fn csv(rows: &[(Series, Vec<Place>)], curves: &Curves) -> String {
     let mut csv = String::from(
         "series,layer,realizations,resolution,resolution_stderr,relevance,relevance_stderr,curve_beta\n",
     );
@@ -124,14 +148,48 @@ fn csv(rows: &[(Series, Vec<Place>)], curve: &[CurvePoint]) -> String {
             );
         }
     }
-    for point in curve {
+    for point in &curves.family {
         let _ = writeln!(
             csv,
             "power-law family,,,{},,{},,{}",
             point.resolution, point.relevance, point.beta
         );
     }
+    for (name, places) in [
+        ("Poisson optimum", &curves.optimum),
+        ("strict bound", &curves.bound),
+    ] {
+        for (resolution, relevance) in places {
+            let _ = writeln!(csv, "{name},,,{resolution},,{relevance},,");
+        }
+    }
     csv
+}
+
+/// The theoretical curves, which are three different things.
+struct Curves {
+    family: Vec<CurvePoint>,
+    optimum: Vec<(f64, f64)>,
+    bound: Vec<(f64, f64)>,
+}
+
+impl Curves {
+    fn new(m: u64, limits: Option<&Limits>) -> Self {
+        let optimum = limits.iter().flat_map(|l| l.optimum.points());
+        let bound = limits.iter().flat_map(|limits| {
+            (0..=BOUND_POINTS).map(|i| {
+                let resolution = f64::from(i) / f64::from(BOUND_POINTS);
+                (resolution, limits.strict.at(resolution))
+            })
+        });
+        Self {
+            family: family(m),
+            optimum: optimum
+                .map(|p| (p.resolution, p.relevance.max(0.0)))
+                .collect(),
+            bound: bound.collect(),
+        }
+    }
 }
 
 /// The layers' names, a DBN's without its H.
