@@ -142,17 +142,44 @@ fn a_failed_unit_is_told_and_the_others_go_on() {
         if let resrel_experiment::Task::KMeans(config) = &mut unit.task
             && config.k == 16
         {
-            config.k = 1_000_000;
+            config.max_iterations = 0;
         }
     }
     let outcome = run(&plan, folder.path(), 2, usize::MAX);
     assert_eq!(outcome.failures.len(), 2);
     assert_eq!(outcome.records.len(), plan.units.len() - 2);
     assert!(
-        outcome.failures[0].1.to_string().contains("1000000"),
+        outcome.failures[0]
+            .1
+            .to_string()
+            .contains("max_iterations = 0"),
         "{:?}",
         outcome.failures
     );
+}
+
+#[test]
+fn data_of_no_use_are_refused_before_anything_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let refused = |plan: &Plan| {
+        let go_on = &|_: &RunEvent| ControlFlow::Continue(());
+        let error = plan.run(&data(), &out, 1, go_on).expect_err("of no use");
+        assert!(!out.exists());
+        error.to_string()
+    };
+    let mut recipe = plan(1).recipe;
+    recipe.smoke.k_means.as_mut().expect("clusterings").k = vec![4, 301];
+    let choice = plan(1).choice;
+    let said = refused(&recipe.clone().plan(choice.clone()).expect("valid"));
+    assert!(
+        said.contains("k-means-301-r00") && said.contains("at most 300"),
+        "{said}"
+    );
+    recipe.smoke.k_means.as_mut().expect("clusterings").k = vec![4];
+    recipe.smoke.layers = Some(vec![20, 5]);
+    let said = refused(&recipe.plan(choice).expect("valid"));
+    assert!(said.contains("make the first layer 784"), "{said}");
 }
 
 #[test]
