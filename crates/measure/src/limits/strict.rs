@@ -199,11 +199,8 @@ impl Dual {
         let first = self.logs.len() as f64;
         let first_log = (first + 1.0).ln();
         let mut degeneracy = 0.0;
-        while first < self.m {
-            let rest = c - difference(degeneracy);
-            if rest <= power * first_log {
-                break;
-            }
+        let mut rest = c - difference(degeneracy);
+        while first < self.m && rest > power * first_log {
             let (last, last_log) = if rest >= power * self.log_m {
                 (self.m, self.log_m)
             } else {
@@ -215,6 +212,7 @@ impl Dual {
             value += (rest * count - power * logs).max(0.0);
             observations += count;
             degeneracy += 1.0;
+            rest = c - difference(degeneracy);
         }
         Cut {
             c,
