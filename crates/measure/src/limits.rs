@@ -6,7 +6,7 @@ mod poisson;
 mod strict;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 pub use poisson::{OptimumPoint, PoissonOptimum};
 pub use strict::StrictBound;
@@ -29,33 +29,27 @@ pub struct Limits {
     pub optimum: PoissonOptimum,
 }
 
-/// The curves of one M: made by the first who asks, while others who ask wait.
-type Slot = Arc<OnceLock<Arc<Limits>>>;
-
 impl Limits {
     /// The curves for M = `m` observations.
     ///
     /// # Errors
     /// [`Error::NoLimits`] for M below 2, where fractions of ln M do not exist, and above 10¹².
     pub fn of(m: u64) -> Result<Arc<Self>, Error> {
-        static KNOWN: OnceLock<Mutex<HashMap<u64, Slot>>> = OnceLock::new();
+        static KNOWN: LazyLock<Mutex<HashMap<u64, Arc<Limits>>>> = LazyLock::new(Mutex::default);
         if !(2..=LARGEST_M).contains(&m) {
             return Err(Error::NoLimits { m });
         }
-        let slot = {
-            let known = KNOWN.get_or_init(Mutex::default);
-            // The table is whole at any moment, whatever befell another thread.
-            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(known.entry(m).or_default())
-        };
-        if let Some(limits) = slot.get() {
+        // The table is whole at any moment, whatever befell another thread.
+        let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(limits) = known().get(&m) {
             return Ok(Arc::clone(limits));
         }
+        // Made without the lock: two who ask at once may both make it, and the first one's is kept.
         let limits = Arc::new(Self {
             strict: StrictBound::new(m)?,
             optimum: PoissonOptimum::new(m)?,
         });
-        Ok(Arc::clone(slot.get_or_init(|| limits)))
+        Ok(Arc::clone(known().entry(m).or_insert(limits)))
     }
 }
 
