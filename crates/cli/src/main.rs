@@ -1,8 +1,5 @@
 //! The command line of resrel: parse, call, show.
 
-// Tables and sentences are short: how they read here counts for more than a second allocation.
-#![allow(clippy::format_push_string)]
-
 // Docstrings here are help texts for a terminal, where H[s] must read as it stands.
 #![allow(rustdoc::broken_intra_doc_links)]
 
