@@ -245,10 +245,10 @@ mod tests {
     fn agrees_with_many_digits() {
         for (rate, value, slope, curvature) in REFERENCE {
             let here = Expectation::at(rate);
-            near(here.slope, slope, 1e-13);
-            near(here.curvature, curvature, 1e-11);
+            near(here.slope, slope, 1e-14);
+            near(here.curvature, curvature, 1e-12);
             if value > 0.0 {
-                near(here.value, value, 1e-13);
+                near(here.value, value, 1e-14);
             }
         }
     }
