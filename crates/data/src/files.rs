@@ -19,7 +19,7 @@ const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const START: u64 = 16;
 /// Deflate shrinks data to 1/1032 at most (zlib's technical notes), so no gzip file of n bytes holds
 /// more than this many times n.
-const GZIP_RATIO: u64 = 1032;
+pub(crate) const DEFLATE_RATIO: u64 = 1032;
 /// Bytes read at a time.
 const BUFFER: usize = 1 << 16;
 
@@ -60,7 +60,7 @@ impl Source {
             (
                 Box::new(BufReader::with_capacity(BUFFER, unpacked)),
                 Some("gzip"),
-                GZIP_RATIO,
+                DEFLATE_RATIO,
             )
         } else if start.starts_with(ZSTD) {
             // Zstandard has no least size; its window, and so the memory, has a greatest one.

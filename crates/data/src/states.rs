@@ -4,6 +4,8 @@ mod array;
 mod chunk;
 mod field;
 mod lines;
+mod npz;
+mod safetensors;
 mod table;
 mod text;
 
@@ -102,6 +104,14 @@ impl StateReader {
         let extension = extension(path);
         let format = if source.start.starts_with(MAGIC) || extension == "npy" {
             Format::Array(Box::new(ArrayReader::open_npy(path, options)?))
+        } else if npz::MAGIC
+            .iter()
+            .any(|magic| source.start.starts_with(magic))
+            || extension == "npz"
+        {
+            Format::Array(Box::new(npz::open(path, options)?))
+        } else if safetensors::is_one(&source.start) || extension == "safetensors" {
+            Format::Array(Box::new(safetensors::open(path, options)?))
         } else {
             Format::Text(Box::new(TextReader::new(source, &extension, options)?))
         };
@@ -178,6 +188,38 @@ fn refuse_options(
             path: path.to_path_buf(),
             option,
             what,
+        }),
+    }
+}
+
+/// Which of several named things is meant: the one called `column`, or the only one.
+fn choose<S: AsRef<str>>(
+    path: &Path,
+    what: &'static str,
+    plural: &'static str,
+    all: &[S],
+    column: Option<&str>,
+) -> Result<usize, Error> {
+    let path = || path.to_path_buf();
+    match column {
+        Some(column) => {
+            let place = all.iter().position(|name| name.as_ref() == column);
+            place.ok_or_else(|| Error::NoColumn {
+                path: path(),
+                what,
+                name: shortened(column),
+                names: names(all.iter()),
+            })
+        }
+        None if all.is_empty() => Err(Error::Empty {
+            path: path(),
+            what: plural,
+        }),
+        None if all.len() == 1 => Ok(0),
+        None => Err(Error::Choose {
+            path: path(),
+            what: plural,
+            names: names(all.iter()),
         }),
     }
 }
