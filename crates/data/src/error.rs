@@ -167,6 +167,58 @@ pub enum Error {
         /// The value.
         value: f64,
     },
+    /// A state of more bytes than a state may have.
+    #[error("{}: row {row} (counted from 0) has {bytes} bytes, {limit} at most; shorten such states, e.g. to a hash of them", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Observation, from 0.
+        row: u64,
+        /// Bytes of the state.
+        bytes: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// A count that is none.
+    #[error("{}: column {column}, row {row} (counted from 0) is {found}, not a whole number of 1 or more; leave such rows out", path.display())]
+    Count {
+        /// The file.
+        path: PathBuf,
+        /// Row, from 0.
+        row: u64,
+        /// The column's name.
+        column: String,
+        /// What stands there.
+        found: String,
+    },
+    /// A column whose values cannot be states.
+    #[error("{}: column {column} is {problem}; {remedy}", path.display())]
+    ColumnType {
+        /// The file.
+        path: PathBuf,
+        /// The column's name.
+        column: String,
+        /// What it is.
+        problem: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A Parquet file that is damaged.
+    #[error("{}: the Parquet file breaks off or is damaged ({problem}); copy or write it again", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Text that Parquet cannot hold as text.
+    #[error("{}: state {row} (counted from 0) is not UTF-8, as Parquet demands of text; convert the input, e.g. with iconv", path.display())]
+    NotUtf8 {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// Which state, from 0.
+        row: u64,
+    },
     /// Text in a column of whole numbers.
     #[error("{}: line {line}: {found} is no whole number, the values before it are; read all of them as text with --text", path.display())]
     MixedTypes {

@@ -31,5 +31,7 @@ pub use idx::{read_idx_images, read_idx_labels};
 pub use letters::read_letters;
 pub use npy::{read_npy, read_npy_labels};
 pub use shuffle::shuffled;
-pub use states::{Column, StateChunk, StateKind, StateOptions, StateReader, Texts, Values};
+pub use states::{
+    Column, CountsWriter, StateChunk, StateKind, StateOptions, StateReader, Texts, Values,
+};
 pub use text::{read_counts, read_labels};

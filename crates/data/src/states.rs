@@ -5,6 +5,7 @@ mod chunk;
 mod field;
 mod lines;
 mod npz;
+mod parquet;
 mod safetensors;
 mod table;
 mod text;
@@ -12,12 +13,14 @@ mod text;
 use std::path::Path;
 
 pub use chunk::{Column, StateChunk, Texts, Values};
+pub use parquet::CountsWriter;
 
 use crate::Error;
 use crate::files::Source;
 use crate::npy::MAGIC;
 use crate::text::shortened;
 use array::ArrayReader;
+use parquet::ParquetReader;
 use text::TextReader;
 
 /// Observations in a chunk, at most.
@@ -61,6 +64,8 @@ pub enum StateKind {
 /// |---|---|
 /// | npy, npz, safetensors of one axis (or a second of length 1) | whole numbers; with a threshold, states of one bit |
 /// | npy, npz, safetensors of two axes | a row is a state of 0 and 1, or of real values with a threshold |
+/// | Parquet | a column of whole numbers (integers, booleans, floats that are whole), text or bytes |
+/// | Parquet with columns `state` and `count`, none chosen | a table of counts, such as [`CountsWriter`] or a query with `GROUP BY` writes; `label` beside them is the label |
 /// | CSV (`.csv`), TSV (`.tsv`, `.tab`) | a column, whole numbers or text |
 /// | any other text | a line is a state, whole number or text; no header |
 ///
@@ -89,6 +94,7 @@ pub struct StateReader {
 /// The readers, one for each kind of file.
 enum Format {
     Array(Box<ArrayReader>),
+    Parquet(Box<ParquetReader>),
     Text(Box<TextReader>),
 }
 
@@ -112,6 +118,10 @@ impl StateReader {
             Format::Array(Box::new(npz::open(path, options)?))
         } else if safetensors::is_one(&source.start) || extension == "safetensors" {
             Format::Array(Box::new(safetensors::open(path, options)?))
+        } else if source.start.starts_with(parquet::MAGIC)
+            || ["parquet", "pq"].contains(&&*extension)
+        {
+            Format::Parquet(Box::new(ParquetReader::open(path, options)?))
         } else {
             Format::Text(Box::new(TextReader::new(source, &extension, options)?))
         };
@@ -126,6 +136,7 @@ impl StateReader {
     pub fn kind(&self) -> StateKind {
         match &self.format {
             Format::Array(array) => array.kind(),
+            Format::Parquet(parquet) => parquet.kind(),
             Format::Text(text) => text.kind(),
         }
     }
@@ -138,6 +149,7 @@ impl StateReader {
         }
         match &self.format {
             Format::Array(array) => array.done(),
+            Format::Parquet(parquet) => parquet.done(),
             Format::Text(text) => text.done(),
         }
     }
@@ -154,6 +166,7 @@ impl StateReader {
         }
         let chunk = match &mut self.format {
             Format::Array(array) => array.next_chunk(),
+            Format::Parquet(parquet) => parquet.next_chunk(),
             Format::Text(text) => text.next_chunk(),
         };
         self.finished = !matches!(chunk, Ok(Some(_)));
