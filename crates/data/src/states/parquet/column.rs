@@ -37,7 +37,9 @@ pub(super) enum Content {
 enum Kind {
     /// Signed whole numbers, and others that fit among them.
     Integers,
-    /// Whole numbers of 32 or 64 bits without sign.
+    /// Whole numbers of up to 32 bits without sign.
+    Unsigned32,
+    /// Whole numbers of 64 bits without sign.
     Unsigned,
     /// 16-bit floats in strings of two bytes.
     Halves,
@@ -153,7 +155,9 @@ impl SourceColumn {
 
     pub(super) fn kind(&self) -> StateKind {
         match self.kind {
-            Kind::Integers | Kind::Unsigned | Kind::Halves => StateKind::Integers,
+            Kind::Integers | Kind::Unsigned32 | Kind::Unsigned | Kind::Halves => {
+                StateKind::Integers
+            }
             Kind::Text => StateKind::Text,
             Kind::Bits { units } => StateKind::Bits { units },
         }
@@ -239,7 +243,7 @@ impl SourceColumn {
             Some(ColumnReader::Int32ColumnReader(reader)) => {
                 let mut values = Vec::new();
                 let rows = records(reader, rows, levels, &mut values)?;
-                if self.kind == Kind::Unsigned {
+                if self.kind == Kind::Unsigned32 {
                     numbers.extend(
                         values
                             .into_iter()
@@ -355,7 +359,7 @@ impl SourceColumn {
     /// empty.
     pub(super) fn fitting(&self, rows: usize, empty: bool) -> usize {
         let fitting = match self.kind {
-            Kind::Integers | Kind::Unsigned | Kind::Halves => rows,
+            Kind::Integers | Kind::Unsigned32 | Kind::Unsigned | Kind::Halves => rows,
             Kind::Bits { units } => {
                 let most = BYTES_PER_CHUNK / (8 * units.div_ceil(64));
                 rows.min(most.saturating_sub(self.values.rows))
@@ -406,7 +410,7 @@ impl SourceColumn {
         self.next_value += count;
         self.values.rows += count;
         match self.kind {
-            Kind::Integers | Kind::Halves => {
+            Kind::Integers | Kind::Unsigned32 | Kind::Halves => {
                 self.values.integers.extend_from_slice(&self.numbers[range]);
             }
             Kind::Unsigned => {
@@ -435,7 +439,7 @@ impl SourceColumn {
     fn append_placeholder(&mut self) {
         self.values.rows += 1;
         match self.kind {
-            Kind::Integers | Kind::Halves => self.values.integers.push(0),
+            Kind::Integers | Kind::Unsigned32 | Kind::Halves => self.values.integers.push(0),
             Kind::Unsigned => self.values.unsigned.push(0),
             Kind::Text => self.values.texts.push(b""),
             Kind::Bits { units } => {
@@ -449,7 +453,7 @@ impl SourceColumn {
     pub(super) fn take(&mut self) -> Column {
         let pending = std::mem::take(&mut self.values);
         let values = match self.kind {
-            Kind::Integers | Kind::Halves => Values::Integers(pending.integers),
+            Kind::Integers | Kind::Unsigned32 | Kind::Halves => Values::Integers(pending.integers),
             Kind::Unsigned => Values::Unsigned(pending.unsigned),
             Kind::Text => Values::Text(pending.texts),
             Kind::Bits { units } => {
@@ -493,7 +497,8 @@ fn kind(column: &ColumnDescriptor) -> Result<Kind, &'static str> {
     };
     Ok(match column.physical_type() {
         Physical::INT96 => return Err("of INT96 timestamps"),
-        Physical::INT64 | Physical::INT32 if unsigned => Kind::Unsigned,
+        Physical::INT32 if unsigned => Kind::Unsigned32,
+        Physical::INT64 if unsigned => Kind::Unsigned,
         Physical::BOOLEAN
         | Physical::INT32
         | Physical::INT64
