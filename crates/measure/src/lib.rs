@@ -45,6 +45,7 @@ mod limits;
 mod measure;
 mod power_law;
 mod spectrum;
+mod subsample;
 mod zeta;
 
 pub use binning::{Bin, binned, lsq_beta};
@@ -56,4 +57,5 @@ pub use limits::{Limits, OptimumPoint, PoissonOptimum, StrictBound};
 pub use measure::{Beta, Critical, Measure, critical};
 pub use power_law::{Alternative, Comparison, GoodnessOfFit, KMin, PowerLaw, compare};
 pub use spectrum::Spectrum;
+pub use subsample::Subsampler;
 pub use zeta::hurwitz_zeta;
