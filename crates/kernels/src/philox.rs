@@ -55,6 +55,8 @@ pub enum Purpose {
     Monitoring = 12,
     /// Synthetic samples of a fitted law.
     Bootstrap = 13,
+    /// Subsamples drawn for error bars and convergence.
+    Subsampling = 14,
 }
 
 /// Philox4x32-10: four random words from a 64-bit key and a 128-bit counter.

@@ -21,6 +21,30 @@ pub enum Error {
         /// Number of observations.
         m: u64,
     },
+    /// A subsample of no observation, or of more than there are.
+    #[error("a subsample of {size} out of {of} observations: take at least 1 and at most {of}")]
+    SubsampleSize {
+        /// Observations asked for.
+        size: u64,
+        /// Observations that there are.
+        of: u64,
+    },
+    /// A curve of too few or too many points.
+    #[error("{points} points of a subsampling curve: give 2 to {most}")]
+    CurvePoints {
+        /// Points asked for.
+        points: usize,
+        /// Most points that there can be.
+        most: usize,
+    },
+    /// Fewer classes than states that were observed.
+    #[error("{classes} classes, but {states} states were observed: give at least {states} classes")]
+    Classes {
+        /// Number of classes given.
+        classes: u64,
+        /// Number of distinct states observed.
+        states: u64,
+    },
     /// More distinct states than an index can name.
     #[error("more than {} distinct states: count the parts on their own", u32::MAX)]
     TooManyStates,

@@ -47,6 +47,7 @@ mod measure;
 mod msr;
 mod power_law;
 mod spectrum;
+mod subsample;
 mod zeta;
 
 pub use binning::{Bin, binned, lsq_beta};
@@ -62,4 +63,5 @@ pub use measure::{Beta, Measure};
 pub use msr::{MSR_GRID, Msr, MsrPoint, Recording};
 pub use power_law::{Alternative, Comparison, GoodnessOfFit, KMin, PowerLaw, compare};
 pub use spectrum::Spectrum;
+pub use subsample::Subsampler;
 pub use zeta::hurwitz_zeta;

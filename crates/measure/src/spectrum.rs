@@ -58,7 +58,8 @@ impl Spectrum {
         Self::from_ascending(tally.into_iter().collect())
     }
 
-    fn from_ascending(pairs: Vec<(u64, u64)>) -> Result<Self, Error> {
+    /// The spectrum of pairs (k, m_k), k ascending without repeats, no k and no m_k 0.
+    pub(crate) fn from_ascending(pairs: Vec<(u64, u64)>) -> Result<Self, Error> {
         if pairs.is_empty() {
             return Err(Error::Empty);
         }
