@@ -174,6 +174,12 @@ impl Counter {
         }
     }
 
+    /// Whether observations have labels.
+    #[must_use]
+    pub fn labelled(&self) -> bool {
+        self.labelled
+    }
+
     /// Counts observations.
     ///
     /// # Errors

@@ -202,7 +202,7 @@ struct Gathered<'a> {
     skip: u32,
 }
 
-impl<'a> Gathered<'a> {
+impl Gathered<'_> {
     fn new(limit: u64, skip: u32) -> Self {
         Self {
             singles: Vec::new(),
