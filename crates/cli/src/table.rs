@@ -129,13 +129,10 @@ pub fn claims(judgements: &[Judgement]) -> String {
 
 /// The critical layer in words.
 pub fn verdict(critical: Option<&Critical>) -> String {
-    let Some(critical) = critical else {
-        return "No layer has a resolution to compare.".into();
-    };
-    let beta = critical.beta.map_or(String::new(), |_| {
-        format!(", β = {}", with_error(critical.beta, critical.beta_stderr))
-    });
-    format!("{} has the largest H[s]+H[k]{beta}.", critical.layer)
+    critical.map_or_else(
+        || "No layer has a resolution to compare.".into(),
+        |critical| format!("{}.", critical.words),
+    )
 }
 
 /// Names and values, one pair a row.

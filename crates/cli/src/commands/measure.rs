@@ -39,11 +39,11 @@ use size::Size;
 /// Text may be packed by gzip or zstd. Several files are measured as one; they are read in pieces,
 /// so their size does not matter.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  \
-    resrel measure hidden.npy --threshold 0.5 --labels labels.npy\n  \
-    resrel measure visits.parquet --column user --memory 4GiB --examples 5\n  \
-    resrel measure monday.csv.gz --column word --save-counts monday.parquet\n  \
-    resrel measure monday.parquet tuesday.parquet")]
+#[command(after_help = "\
+    Example: resrel measure hidden.npy --threshold 0.5 --labels labels.npy\n\
+    Example: resrel measure visits.parquet --column user --memory 4GiB --examples 5\n\
+    Example: resrel measure monday.csv.gz --column word --save-counts monday.parquet\n\
+    Example: resrel measure monday.parquet tuesday.parquet")]
 pub struct Arguments {
     /// Files of states, or of counts
     #[arg(required = true, value_name = "FILE")]

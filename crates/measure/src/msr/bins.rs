@@ -6,11 +6,9 @@ use crate::{Error, Spectrum};
 /// Most bins of event times: 64-bit numbers cannot place times in more.
 const MOST_BINS: f64 = (1_u64 << 50) as f64;
 
-/// Up to this many bins an event the ends of bins are searched for.
+/// Up to this many bins an event the ends of bins are searched for; with more of them the events are
+/// walked through.
 const SEARCHED: f64 = 1.0 / 16.0;
-
-/// From this many bins an event only close neighbours are looked at.
-const SPARSE: f64 = 4.0;
 
 /// Times beyond this are scaled down before they are subtracted and multiplied.
 const LARGE: f64 = 1e270;
@@ -20,8 +18,8 @@ const SCALE: f64 = 1.0 / (1_u64 << 60) as f64;
 /// different bins, however the places were rounded.
 const ROUNDING: f64 = 1e-15;
 
-/// Bins of fewer events than this are tallied in an array.
-const TALLIED: usize = 1024;
+/// Numbers of events below this are tallied in an array.
+const TALLIED: usize = 4096;
 
 /// Event times, sorted.
 pub(super) struct EventTrain {
@@ -30,7 +28,7 @@ pub(super) struct EventTrain {
     /// Length of the recording, as the places are scaled.
     length: f64,
     scale: f64,
-    /// Each i for which events i and i + 1 may still share a bin, once there are few.
+    /// Each i for which events i and i + 1 may still share a bin, once they are walked through.
     close: Option<Vec<usize>>,
     tally: Tally,
 }
@@ -77,7 +75,7 @@ impl EventTrain {
             length: end * scale - start * scale,
             scale,
             close: None,
-            tally: Tally::new(),
+            tally: Tally::new(places.len()),
             places,
         }))
     }
@@ -97,13 +95,10 @@ impl EventTrain {
 
     /// The spectrum of the events in `bins` bins. Asked with ascending `bins`.
     pub(super) fn spectrum(&mut self, bins: u64) -> Result<Spectrum, Error> {
-        let share = bins as f64 / self.places.len() as f64;
-        if share <= SEARCHED {
+        if bins as f64 <= SEARCHED * self.places.len() as f64 {
             self.search(bins);
-        } else if share < SPARSE {
-            self.walk(bins);
         } else {
-            self.walk_close(bins);
+            self.walk(bins);
         }
         self.tally.spectrum()
     }
@@ -122,32 +117,14 @@ impl EventTrain {
             }
             let known = reach / 2;
             let end = known + rest[known..reach.min(rest.len())].partition_point(inside);
-            self.tally.add_bin(end);
+            self.tally.add(end);
             rest = &rest[end..];
         }
     }
 
-    /// About as many bins as events: all events are walked through.
+    /// Many bins: only neighbours that are closer than a bin is wide can share one, and with more
+    /// bins they get fewer.
     fn walk(&mut self, bins: u64) {
-        let bin = bin(bins, self.length);
-        // The bin and the number of events in it so far.
-        let (mut last, mut run) = (-1, 0);
-        for place in &self.places {
-            let here = bin(*place);
-            let same = here == last;
-            if !same {
-                self.tally.end_bin(run);
-            }
-            run = if same { run + 1 } else { 1 };
-            self.tally.add_event(run);
-            last = here;
-        }
-        self.tally.end_bin(run);
-    }
-
-    /// Many bins: only neighbours that are closer than a bin is wide can share one, and the more bins,
-    /// the fewer they get.
-    fn walk_close(&mut self, bins: u64) {
         let places = &self.places;
         let close = self
             .close
@@ -156,34 +133,34 @@ impl EventTrain {
         close.retain(|&i| places[i + 1] - places[i] <= reach);
 
         let bin = bin(bins, self.length);
-        // The last event of a bin of several, and how many these are.
-        let (mut last, mut run) = (0, 1);
-        let mut joined = 0;
+        // The last event of the group that grows.
+        let (mut last, mut place) = (0, bin(places[0]));
+        let mut group = 1;
+        let mut alone = places.len();
         for &event in close.iter() {
-            if bin(places[event]) != bin(places[event + 1]) {
-                continue;
-            }
             if event != last {
-                self.tally.end_bin(run);
-                run = 1;
+                alone -= self.tally.add_group(group);
+                (place, group) = (bin(places[event]), 1);
             }
-            run += 1;
-            self.tally.add_event(run);
-            joined += 1;
             last = event + 1;
+            let next = bin(places[last]);
+            if next == place {
+                group += 1;
+            } else {
+                alone -= self.tally.add_group(group);
+                (place, group) = (next, 1);
+            }
         }
-        self.tally.end_bin(run);
-        // Each event that joins none begins a bin.
-        self.tally.add_first_events(places.len() - joined);
+        alone -= self.tally.add_group(group);
+        self.tally.add_alone(alone);
     }
 }
 
 /// The bin of a place, as a function.
-fn bin(bins: u64, length: f64) -> impl Fn(f64) -> i64 {
-    let bins = bins as f64;
-    let last = bins as i64 - 1;
+fn bin(bins: u64, length: f64) -> impl Fn(f64) -> u64 {
+    let last = bins - 1;
     // Multiplied first: for whole numbers of time units the edges are then exact.
-    move |place| ((place * bins / length) as i64).min(last)
+    move |place| ((place * bins as f64 / length) as u64).min(last)
 }
 
 /// Counts of events in bins of equal width.
@@ -218,63 +195,50 @@ impl BinnedTrain {
     }
 }
 
-/// How many bins hold each number of events, counted bin by bin or event by event.
+/// How many bins hold each number of events.
 struct Tally {
-    /// At k the bins of k events, k < [`TALLIED`], counted as a whole.
-    bins: Vec<u64>,
-    /// At j the events that are the j-th of their bin, j ≤ [`TALLIED`].
-    events: Vec<u64>,
-    /// The numbers of events of all larger bins.
-    large: Vec<u64>,
+    /// At k the number of bins with k events.
+    low: Vec<u64>,
+    /// The numbers of events that `low` has no place for.
+    high: Vec<u64>,
 }
 
 impl Tally {
-    fn new() -> Self {
+    fn new(events: usize) -> Self {
         Self {
-            bins: vec![0; TALLIED],
-            events: vec![0; TALLIED + 1],
-            large: Vec::new(),
+            low: vec![0; TALLIED.min(events + 1)],
+            high: Vec::new(),
         }
     }
 
-    /// Adds a bin as a whole.
-    fn add_bin(&mut self, events: usize) {
-        match self.bins.get_mut(events) {
+    fn add(&mut self, events: usize) {
+        match self.low.get_mut(events) {
             Some(bins) => *bins += 1,
-            None => self.large.push(events as u64),
+            None => self.high.push(events as u64),
         }
     }
 
-    /// Adds an event that is the `run`-th of its bin.
-    fn add_event(&mut self, run: usize) {
-        if run <= TALLIED {
-            self.events[run] += 1;
+    /// Adds a bin of two events or more; how many events were added.
+    fn add_group(&mut self, events: usize) -> usize {
+        if events < 2 {
+            return 0;
         }
+        self.add(events);
+        events
     }
 
-    /// Adds events that are the first of their bins.
-    fn add_first_events(&mut self, events: usize) {
-        self.events[1] += events as u64;
-    }
-
-    /// Ends a bin whose events were added one by one, `run` of them.
-    fn end_bin(&mut self, run: usize) {
-        if run >= TALLIED {
-            self.large.push(run as u64);
-        }
+    /// Adds bins of one event each.
+    fn add_alone(&mut self, bins: usize) {
+        self.low[1] += bins as u64;
     }
 
     /// The spectrum; the tally is empty after it.
     fn spectrum(&mut self) -> Result<Spectrum, Error> {
-        // The j-th events of bins are as many as the bins of at least j events.
-        let steps = self.events.windows(2).map(|pair| pair[0] - pair[1]);
-        let small = (1..).zip(self.bins.iter().zip(steps).skip(1));
-        let small = small.map(|(k, (bins, more))| (k, bins + more));
-        let large = self.large.iter().map(|k| (*k, 1));
-        let spectrum = Spectrum::from_pairs(small.filter(|pair| pair.1 > 0).chain(large));
-        self.bins.fill(0);
-        self.events.fill(0);
-        self.large.clear();
+        let low = (0..).zip(&self.low).map(|(k, m_k)| (k, *m_k));
+        let high = self.high.iter().map(|k| (*k, 1));
+        let spectrum = Spectrum::from_pairs(low.filter(|pair| pair.1 > 0).chain(high));
+        self.low.fill(0);
+        self.high.clear();
         spectrum
     }
 }

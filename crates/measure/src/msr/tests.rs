@@ -251,8 +251,8 @@ proptest! {
         prop_assert_eq!(msr.msr.is_none(), first == last);
         for point in &msr.curve {
             let bin = |t: &i32| {
-                let bin = u64::from(t.abs_diff(start)) * point.bins / u64::from(end.abs_diff(start));
-                bin.min(point.bins - 1)
+                let bin = i64::from(t - start) * point.bins.cast_signed() / i64::from(end - start);
+                bin.min(point.bins.cast_signed() - 1)
             };
             let (resolution, relevance) = by_hashing(times.iter().map(bin));
             prop_assert!((point.resolution - resolution).abs() < 1e-13);
