@@ -6,4 +6,5 @@ mod disk;
 mod help;
 mod json;
 mod resume;
+mod states;
 mod support;
