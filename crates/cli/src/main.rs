@@ -6,6 +6,7 @@
 mod commands;
 mod console;
 mod failure;
+mod plot;
 mod progress;
 mod table;
 

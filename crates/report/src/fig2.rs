@@ -9,19 +9,10 @@ mod spectra;
 
 use resrel_experiment::{Record, Series, Sidecar, Summary};
 
+use crate::look::{BLACK, BLUE, GREEN, ORANGE};
 use crate::panel::{Panel, WIDTH};
-use crate::svg::{Anchor, Font, Marker, Shape, Stroke, Svg};
+use crate::svg::{Anchor, Font, Marker, Shape, Svg};
 use crate::{Artefact, Error, png};
-
-/// Okabe and Ito's colours, which all kinds of colour vision tell apart
-/// (Okabe, Ito, "Color Universal Design", 2008).
-const BLACK: &str = "#000000";
-const BLUE: &str = "#0072b2";
-const GREEN: &str = "#009e73";
-const ORANGE: &str = "#e69f00";
-const SKY_BLUE: &str = "#56b4e9";
-const PURPLE: &str = "#cc79a7";
-const GREY: &str = "#777777";
 
 /// Space around the panels of the combined picture, and below them, in pixels.
 const GAP: f64 = 16.0;
@@ -57,7 +48,8 @@ pub fn fig2(records: &[(Record, Sidecar)]) -> Result<Vec<Artefact>, Error> {
     let about = about(&summary);
     let mut artefacts = Vec::new();
     for Drawn { panel, csv } in &panels {
-        let stem = format!("fig2{}", panel.letter);
+        let letter = panel.letter.map_or_else(String::new, String::from);
+        let stem = format!("fig2{letter}");
         let panel = panel.with_note(&about);
         let mut page = Svg::default();
         page.place(0.0, 0.0, &panel.draw());
@@ -150,15 +142,6 @@ fn series_marker(series: Series) -> Marker {
         shape,
         filled,
         radius: 5.5,
-    }
-}
-
-/// The thin line that joins a series' layers.
-fn joining(colour: &'static str) -> Stroke {
-    Stroke {
-        colour,
-        width: 1.2,
-        dash: "",
     }
 }
 

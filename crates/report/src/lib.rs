@@ -11,12 +11,16 @@
 mod axis;
 mod error;
 mod fig2;
+mod look;
 mod panel;
+mod plot;
 mod png;
 mod svg;
+mod theory;
 
 pub use error::Error;
 pub use fig2::fig2;
+pub use plot::{Picture, fit_plot, limit_plot, measure_plot};
 
 use png::png;
 

@@ -70,7 +70,8 @@ pub(crate) struct Entry {
 /// One panel of a figure.
 #[derive(Debug, Clone)]
 pub(crate) struct Panel {
-    pub letter: char,
+    /// Which panel of a figure of several it is.
+    pub letter: Option<char>,
     pub title: String,
     pub x: Axis,
     pub y: Axis,
@@ -113,7 +114,9 @@ impl Panel {
             bold: true,
             ..font(18.0, Anchor::Start)
         };
-        svg.text(10.0, 26.0, &format!("({})", self.letter), bold);
+        if let Some(letter) = self.letter {
+            svg.text(10.0, 26.0, &format!("({letter})"), bold);
+        }
         for item in &self.items {
             self.draw_item(&mut svg, item);
         }
@@ -239,12 +242,16 @@ impl Panel {
             colour: INK,
             anchor: Anchor::Start,
         };
-        // The second column starts behind the longest text of the first.
-        let first = self.legend.iter().step_by(2);
-        let widest = first.map(|entry| text_width(&entry.text, font.size));
-        let column = 50.0 + widest.fold(0.0, f64::max);
+        let widest = |column: usize| {
+            let entries = self.legend.iter().skip(column).step_by(2);
+            let widths = entries.map(|entry| text_width(&entry.text, font.size));
+            widths.fold(0.0, f64::max)
+        };
+        // The second column starts behind the longest text of the first, and ends in the panel.
+        let column = 42.0 + widest(0);
+        let left = LEFT.min(WIDTH - (column + 36.0 + widest(1)));
         for (i, entry) in self.legend.iter().enumerate() {
-            let x = LEFT + if i % 2 == 0 { 0.0 } else { column };
+            let x = left + if i % 2 == 0 { 0.0 } else { column };
             let y = TOP - 12.0 - LEGEND_LINE * (rows - 1 - i / 2) as f64;
             if let Some(stroke) = entry.stroke {
                 svg.polyline(&[(x, y), (x + 28.0, y)], stroke);

@@ -6,10 +6,12 @@ use std::str::FromStr;
 
 use resrel::data::read_counts;
 use resrel::measure::{Comparison, Error, GoodnessOfFit, KMin, PowerLaw, Spectrum, compare};
+use resrel_report::fit_plot;
 use serde::Serialize;
 
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::plot::PlotFile;
 use crate::progress::Bar;
 use crate::table;
 
@@ -35,6 +37,9 @@ pub struct Arguments {
     /// Compare with lognormal, exponential, stretched exponential and truncated power law
     #[arg(long)]
     compare: bool,
+    /// Draw the frequencies and the fit as SVG or PNG
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PlotFile>,
     /// Seed of all random numbers
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -94,7 +99,11 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
         states: spectrum.states(),
         ..Fitted::default()
     };
-    let Some(fit) = k_min.fit(&spectrum) else {
+    let fit = k_min.fit(&spectrum);
+    if let Some(plot) = &arguments.plot {
+        plot.save(&fit_plot(&spectrum, fit.as_ref()))?;
+    }
+    let Some(fit) = fit else {
         fitted.explain_all(&undefined(&spectrum, k_min));
         return console.show(&fitted.text(), &fitted);
     };

@@ -1,10 +1,12 @@
 //! `resrel limit`: how relevant a sample can be.
 
 use resrel::measure::{Limits, OptimumPoint};
+use resrel_report::limit_plot;
 use serde_json::{Value, json};
 
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::plot::PlotFile;
 use crate::table;
 
 /// Multipliers shown unless others are asked for: from the steep end over the largest relevance
@@ -26,6 +28,9 @@ pub struct Arguments {
     /// Points of the Poisson optimum to show, above −1 [default: nine of them]
     #[arg(long, value_name = "X", num_args = 1.., allow_negative_numbers = true)]
     mu: Vec<f64>,
+    /// Draw the curves as SVG or PNG
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PlotFile>,
 }
 
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
@@ -43,6 +48,9 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     }
     let limits = Limits::of(arguments.m)
         .map_err(|error| Failure::mistake(format!("--m: {error}; give a number among them")))?;
+    if let Some(plot) = &arguments.plot {
+        plot.save(&limit_plot(arguments.m))?;
+    }
     let points: Vec<OptimumPoint> = multipliers
         .iter()
         .filter_map(|&mu| limits.optimum.point(mu))

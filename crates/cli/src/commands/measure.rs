@@ -13,10 +13,12 @@ use resrel::experiment::{
     CountEvent, CountOptions, Error, Examples, FileCounts, Missing, Place, count_files, write_file,
 };
 use resrel::measure::{Measure, Spectrum};
+use resrel_report::measure_plot;
 use serde::Serialize;
 
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::plot::PlotFile;
 use crate::progress::Bar;
 use crate::table;
 use reasons::reasons;
@@ -83,6 +85,9 @@ pub struct Arguments {
     /// Save the levels of energy as CSV: k, m_k, E = −ln(k/M), ln m_k, share of the observations
     #[arg(long, value_name = "FILE")]
     energies: Option<PathBuf>,
+    /// Draw the measure in the plane of H[s] and H[k], and m_k against k, as SVG or PNG
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PlotFile>,
     /// Show the N most and the N least populated states, with rows where they were observed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     examples: Option<u16>,
@@ -128,6 +133,9 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
         .as_ref()
         .and_then(|counts| counts.counted.classification_error);
     let measure = Measure::new(name, &spectrum, error);
+    if let Some(plot) = &arguments.plot {
+        plot.save(&measure_plot(&spectrum, &measure))?;
+    }
     let report = Report {
         reasons: reasons(&spectrum, &measure),
         dropped: counts

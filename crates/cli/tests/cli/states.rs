@@ -218,7 +218,7 @@ fn files_that_do_not_go_together_are_refused() {
             &["numbers beyond 2^63 - 1", "below 0"],
         ),
         (
-            "huge.txt --labels labels.txt negative.txt",
+            "negative.txt --labels labels.txt negative.txt",
             &["labels.txt: 2 labels for 4 observations"],
         ),
         (
@@ -249,4 +249,30 @@ fn files_that_do_not_go_together_are_refused() {
     }
     let alone = room.json("measure huge.txt --examples 1");
     assert_eq!(alone["states"], 2);
+}
+
+#[test]
+fn pictures_are_drawn_as_svg_and_png() {
+    let room = Room::new();
+    room.write("states.txt", "1\n1\n1\n1\n2\n2\n3\n3\n4\n5\n6\n");
+    room.write("counts.txt", "4\n2\n2\n1\n1\n1\n");
+    for (line, words) in [
+        (
+            "measure states.txt",
+            &["measured", "Poisson optimum", ">(b)<"][..],
+        ),
+        ("fit counts.txt --k-min 1", &["11 observations of 6 states"]),
+        ("limit --m 11", &["strict bound", "11 observations"]),
+    ] {
+        room.succeeds(&format!("{line} --plot picture.svg"));
+        let svg = String::from_utf8(room.files()[&room.at("picture.svg")].clone()).expect("text");
+        let plain = svg.replace("<tspan font-style=\"italic\">M</tspan> = ", "");
+        tells(&plain, words);
+        room.succeeds(&format!("{line} --plot picture.PNG"));
+        assert!(room.files()[&room.at("picture.PNG")].starts_with(b"\x89PNG"));
+        tells(
+            &room.refused(&format!("{line} --plot picture.jpg")),
+            &["--plot", "picture.jpg", ".svg or .png"],
+        );
+    }
 }

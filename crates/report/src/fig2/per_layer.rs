@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use resrel_experiment::{Layer, Series, Summary, number_in};
 
-use super::{Drawn, cell, joining, quoted, series_marker, series_name};
+use super::{Drawn, cell, quoted, series_marker, series_name};
 use crate::axis::Axis;
+use crate::look::joining;
 use crate::panel::{Entry, Item, Panel, Point};
 
 /// Drawn in this order.
@@ -139,7 +140,7 @@ pub(super) fn classification_error(summary: &Summary) -> Drawn {
     let highest = points.range.map_or(1.0, |(_, high)| high.max(0.1));
     Drawn {
         panel: Panel {
-            letter: 'd',
+            letter: Some('d'),
             title: "Classification error of every layer".to_owned(),
             x: Panel::names_axis("layer", &points.names),
             y: Axis::linear("classification error", -0.03 * highest, 1.08 * highest),
