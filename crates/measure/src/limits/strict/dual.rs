@@ -116,8 +116,9 @@ impl Dual {
             let mean = |of: fn(&Cut) -> f64| share * of(&low) + (1.0 - share) * of(&high);
             let floor = mean(|cut| cut.value - cut.derivative * cut.c);
             let slope = mean(|cut| cut.slope);
-            let meet = low.c + (high.value - low.value - high.derivative * (high.c - low.c))
-                / (low.derivative - high.derivative);
+            let meet = low.c
+                + (high.value - low.value - high.derivative * (high.c - low.c))
+                    / (low.derivative - high.derivative);
             // Cuts can creep; every third step halves instead.
             let next = if step % 3 == 2 {
                 low.c.midpoint(high.c)
@@ -199,7 +200,7 @@ fn difference(m: f64) -> f64 {
 }
 
 /// φ(x) = max_m (m x − m ln m) over integers m ≥ 0, and the best m, for x > 0.
-fn largest(slope: f64) -> (f64, f64) {
+pub(super) fn largest(slope: f64) -> (f64, f64) {
     // d_m ≈ 1 + ln(m + ½), so that the best m is this or a neighbour.
     let mut m = ((slope - 1.0).exp() - 0.5).ceil().max(1.0);
     if difference(m) < slope {
@@ -211,10 +212,9 @@ fn largest(slope: f64) -> (f64, f64) {
 }
 
 /// Σ_{k=1}^{n} k ln k by its asymptotic series, for n ≥ 64 good to the last digits.
-fn log_hyperfactorial(n: f64, log_n: f64) -> f64 {
+pub(super) fn log_hyperfactorial(n: f64, log_n: f64) -> f64 {
     let square = n * n;
     (0.5 * square + 0.5 * n + 1.0 / 12.0) * log_n - 0.25 * square
         + LN_GLAISHER
         + (1.0 / 720.0 - 1.0 / (5040.0 * square)) / square
 }
-
