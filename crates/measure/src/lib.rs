@@ -42,6 +42,7 @@ mod counting;
 mod counts;
 mod critical;
 mod curves;
+mod energies;
 mod error;
 mod limits;
 mod measure;
@@ -59,6 +60,7 @@ pub use critical::{
     Agreement, Candidate, Critical, Estimate, NearestBeta, Segment, SlopePoint, critical,
 };
 pub use curves::{CurvePoint, power_law_curve};
+pub use energies::EnergyLevel;
 pub use error::Error;
 pub use limits::{Limits, OptimumPoint, PoissonOptimum, StrictBound};
 pub use measure::{Beta, Measure};
