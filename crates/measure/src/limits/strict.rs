@@ -39,7 +39,7 @@ pub struct StrictBound {
 }
 
 impl StrictBound {
-    /// The bound for M = `m` observations. Takes some 0.01 s for M = 60,000 and about a second for
+    /// The bound for M = `m` observations. Takes some 0.01 s for M = 60,000 and a few seconds for
     /// M = 10¹².
     ///
     /// # Errors

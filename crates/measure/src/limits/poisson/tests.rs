@@ -7,8 +7,9 @@ fn near(a: f64, b: f64, tolerance: f64) {
     assert!((a - b).abs() <= tolerance, "{a} is not {b}");
 }
 
-/// Six digits, some of them cut rather than rounded. The area of the reference, to three digits, stops the curve at some μ and goes on straight. Taken to
-/// where all observations are distinct, as here, it is a little larger: a curve lies above its chords.
+/// Six digits, some of them cut rather than rounded. The area of the reference, to three digits, stops
+/// the curve at some μ and goes on straight. Taken to where all observations are distinct, as here, it
+/// is a little larger: a curve lies above its chords.
 #[test]
 fn published_values() {
     for (m, [zipf_s, zipf_k, top_s, top_k], published, area) in [
