@@ -24,7 +24,7 @@ BITS = 120
 
 def measure(context: Context) -> Part:
     part = Part()
-    program = executable()
+    program = executable("count_file")
     for kind, states in {
         "of a trained layer": trained(context),
         "whose frequencies follow Zipf's law": zipf(context),
@@ -65,9 +65,9 @@ def note(found: list[dict], round_: dict) -> float:
     return round_["seconds"]
 
 
-def executable() -> pathlib.Path:
-    """The program that counts as we do, as Cargo names it."""
-    command = "cargo bench --no-run --quiet --package resrel --bench count_file"
+def executable(bench: str) -> pathlib.Path:
+    """A program that counts as we do, as Cargo names it."""
+    command = f"cargo bench --no-run --quiet --package resrel --bench {bench}"
     messages = run([*command.split(), "--message-format", "json"]).output
     for line in messages.splitlines():
         message = json.loads(line)

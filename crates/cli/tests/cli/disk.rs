@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::process::{Command, Stdio};
 
-use crate::support::{Room, mistake, tells};
+use crate::support::{Room, mistake, npy_header, tells};
 
 const TRAIN: &str = "train --data kinds.npy --layers 12-4 --epochs 1 --out";
 
@@ -127,5 +127,21 @@ fn standard_output_may_be_full_too() {
     tells(
         &mistake(&output, "measure"),
         &["standard output: cannot be written", "make room"],
+    );
+}
+
+#[test]
+fn a_spill_folder_that_fills_up_is_named() {
+    let room = Room::new();
+    let Some(_small) = Small::new(&room) else {
+        return;
+    };
+    let mut bytes = npy_header("(6000000,)");
+    bytes.extend((0..6_000_000_u32).flat_map(|i| (i as f32).to_le_bytes()));
+    room.write("keys.npy", bytes);
+    let line = "measure keys.npy --memory 64MiB --spill-folder small";
+    tells(
+        &mistake(&room.run(line), line),
+        &["small: a temporary file", "a folder with more room"],
     );
 }

@@ -7,4 +7,5 @@ mod help;
 mod json;
 mod laws;
 mod resume;
+mod states;
 mod support;
