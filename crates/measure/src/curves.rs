@@ -94,10 +94,11 @@ impl Terms {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::zeta::Moments;
 
     #[test]
     fn agrees_with_the_plain_sum() {
-        for m in [2_u64, 5, 1024, 1025, 60_000] {
+        for m in [2_u64, 5, 1024, 1025, 60_000, 1_000_000] {
             for beta in [-2.0, 0.0, 0.5, 1.0, 1.7, 4.0] {
                 let point = power_law_curve(m, &[beta])[0];
                 let z: f64 = (1..=m).map(|k| (k as f64).powf(-beta)).sum();
@@ -110,6 +111,26 @@ mod tests {
                 let log_m = (m as f64).ln();
                 assert!((point.resolution - h_s / log_m).abs() < 1e-7, "{m} {beta}");
                 assert!((point.relevance - h_k / log_m).abs() < 1e-7, "{m} {beta}");
+            }
+        }
+    }
+
+    #[test]
+    fn agrees_with_closed_forms_at_any_size() {
+        for m in [10_u64.pow(9), 10_u64.pow(12)] {
+            let (size, log_m) = (m as f64, (m as f64).ln());
+            // β = 0: every k has 1/M; ln M! by Stirling's series.
+            let mean_log = log_m - 1.0 + 0.5 * (std::f64::consts::TAU * size).ln() / size;
+            let even = power_law_curve(m, &[0.0])[0];
+            assert!((even.relevance - 1.0).abs() < 1e-9, "{even:?}");
+            assert!((even.resolution - 1.0 + mean_log / log_m).abs() < 1e-8);
+            // β > 1: the sums to infinity, what is beyond M being below 1e-12.
+            for beta in [2.5, 3.0, 5.0] {
+                let all = Moments::new(beta, 1.0);
+                let steep = power_law_curve(m, &[beta])[0];
+                let h_k = (all.norm.ln() + beta * all.mean()) / log_m;
+                assert!((steep.relevance - h_k).abs() < 1e-9, "{steep:?} {h_k}");
+                assert!((steep.resolution - 1.0 + all.mean() / log_m).abs() < 1e-9);
             }
         }
     }

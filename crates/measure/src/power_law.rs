@@ -18,8 +18,8 @@ use crate::power_law::table::Table;
 use crate::spectrum::sum;
 use crate::zeta::Moments;
 
-/// Smallest exponent that the search looks at. Frequencies of 64 bits have a mean ln(k/k_min)
-/// below 45, which puts γ above 1 + 1/46.
+/// Smallest exponent that the search looks at; no data have a smaller one. Frequencies of 64 bits
+/// have a mean ln(k/k_min) below 64 ln 2 = 44.4, which the law reaches at γ = 1.022.
 const SMALLEST_GAMMA: f64 = 1.01;
 
 /// The bracket at least halves every second step, so this is never reached; it bounds the loop.
@@ -170,6 +170,19 @@ mod tests {
         assert!(wide.gamma > 1.0 && wide.gamma < 1.1 && wide.ks < 1.0);
         let steep = fit(&[1_000_000, 1_000_000, 1_000_001], 1_000_000).unwrap();
         assert!(steep.gamma > 1e5 && steep.gamma_stderr.is_finite());
+    }
+
+    #[test]
+    fn no_frequencies_ask_for_an_exponent_below_the_smallest() {
+        for bits in 0..64 {
+            let q = f64::from(bits).exp2();
+            let widest = f64::from(64 - bits) * 2_f64.ln();
+            assert!(Moments::new(SMALLEST_GAMMA, q).mean() > widest, "{q}");
+        }
+        let heaviest = fit(&[1 << 62; 3], 1).unwrap();
+        let mean = Moments::new(heaviest.gamma, 1.0).mean();
+        assert!((mean - 62.0 * 2_f64.ln()).abs() < 1e-9, "{heaviest:?}");
+        assert!(heaviest.gamma > 1.02 && heaviest.ks < 1.0);
     }
 
     #[test]

@@ -4,11 +4,13 @@ use std::process::Stdio;
 
 use crate::support::{Room, tells};
 
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 9] = [
     "reproduce",
     "train",
     "measure",
     "cluster",
+    "limit",
+    "fit",
     "data",
     "report",
     "completions",
@@ -106,6 +108,8 @@ fn a_reader_that_goes_away_is_no_error() {
         "--help",
         "measure counts.txt --counts",
         "measure counts.txt --counts --json",
+        "fit counts.txt --bootstrap 10 --compare --json",
+        "limit --m 100",
         "data list",
     ] {
         let mut command = room.command(line.split_whitespace());

@@ -5,6 +5,7 @@ mod data;
 mod disk;
 mod help;
 mod json;
+mod laws;
 mod resume;
 mod states;
 mod support;

@@ -144,6 +144,24 @@ mod tests {
         assert_eq!(fixed.p_value, Some(0.0));
     }
 
+    /// Exponential and lognormal frequencies, 1,000 states.
+    #[test]
+    fn clear_other_laws_are_ruled_out() {
+        let workers = Workers::new(2).unwrap();
+        let exponential = |k: f64| (-0.1 * k).exp();
+        let lognormal = |k: f64| (-0.5 * (k.ln() - 2.0).powi(2) / 0.5).exp() / k;
+        for shape in [&exponential as &dyn Fn(f64) -> f64, &lognormal] {
+            let total: f64 = (1..=1_000).map(|k| shape(f64::from(k))).sum();
+            let pairs = (1..=1_000_u32).map(|k| {
+                let expected = 1_000.0 * shape(f64::from(k)) / total;
+                (u64::from(k), expected.round() as u64)
+            });
+            let spectrum = Spectrum::from_pairs(pairs).unwrap();
+            let found = bootstrap(&spectrum, KMin::Fixed(1), 200, 1, &workers);
+            assert_eq!(found.p_value, Some(0.0));
+        }
+    }
+
     /// Under the null the p-values are uniform: of 300 samples the number below each tenth is
     /// binomial, standard deviation at most 8.7.
     #[test]

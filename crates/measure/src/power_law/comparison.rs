@@ -168,3 +168,6 @@ impl Comparison {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
