@@ -261,7 +261,7 @@ fn pictures_are_drawn_as_svg_and_png() {
             "measure states.txt",
             &["measured", "Poisson optimum", ">(b)<"][..],
         ),
-        ("fit counts.txt --k-min 1", &["11 observations of 6 states"]),
+        ("fit counts.txt --kmin 1", &["11 observations of 6 states"]),
         ("limit --m 11", &["strict bound", "11 observations"]),
     ] {
         room.succeeds(&format!("{line} --plot picture.svg"));
