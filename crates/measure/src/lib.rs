@@ -38,6 +38,7 @@
 
 mod binning;
 mod classification;
+mod counting;
 mod counts;
 mod critical;
 mod curves;
@@ -52,6 +53,7 @@ mod zeta;
 
 pub use binning::{Bin, binned, lsq_beta};
 pub use classification::classification_error;
+pub use counting::{Batch, Counted, Counter, State, StateShape, States, Visit};
 pub use counts::StateCounts;
 pub use critical::{
     Agreement, Candidate, Critical, Estimate, NearestBeta, Segment, SlopePoint, critical,
