@@ -73,7 +73,10 @@ fn value(column: &Column, row: usize) -> String {
 
 /// The message of a file that must be refused: one line that begins with its path.
 pub fn refusal(path: &Path, options: &StateOptions) -> String {
-    line(path, &rows(path, options).unwrap_err())
+    match rows(path, options) {
+        Err(error) => line(path, &error),
+        Ok(rows) => panic!("{} is read as {} rows", path.display(), rows.len()),
+    }
 }
 
 /// An error's message without the path that it must begin with.
@@ -159,7 +162,11 @@ pub fn zip(members: &[(&str, Vec<u8>)], deflated: bool, wide: bool) -> Vec<u8> {
         bytes.extend(b"PK\x06\x06");
         bytes.extend(44_u64.to_le_bytes());
         bytes.extend([0; 12]);
-        bytes.extend([count as u64, count as u64, size, start].map(u64::to_le_bytes).concat());
+        bytes.extend(
+            [count as u64, count as u64, size, start]
+                .map(u64::to_le_bytes)
+                .concat(),
+        );
         bytes.extend(b"PK\x06\x07");
         bytes.extend(0_u32.to_le_bytes());
         bytes.extend(end.to_le_bytes());
@@ -179,4 +186,8 @@ pub fn safetensors(header: &str, values: &[u8]) -> Vec<u8> {
     bytes.extend(header.as_bytes());
     bytes.extend(values);
     bytes
+}
+
+pub fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::encode_all(bytes, 3).unwrap()
 }
