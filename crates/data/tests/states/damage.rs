@@ -1,0 +1,79 @@
+//! Small files of every format, each byte of them damaged.
+
+use std::fs;
+use std::path::Path;
+
+use resrel_data::StateOptions;
+
+use crate::support::{column, file, gzip, line, npy, rows, safetensors, zip, zstd};
+
+/// Reads a file to its end: whatever is in it, there are values or one line.
+fn read(path: &Path, options: &StateOptions) {
+    if let Err(error) = rows(path, options) {
+        line(path, &error);
+    }
+}
+
+/// Reads a file cut off at every length, and with every byte changed in several ways.
+fn damage(name: &str, good: &[u8], options: &StateOptions) {
+    let (_folder, path) = file(name, good);
+    assert!(!rows(&path, options).unwrap().is_empty());
+    for length in 0..good.len() {
+        fs::write(&path, &good[..length]).unwrap();
+        read(&path, options);
+    }
+    let mut bytes = good.to_vec();
+    for place in 0..good.len() {
+        let byte = good[place];
+        for other in [
+            byte ^ 1,
+            byte ^ 0x80,
+            byte.wrapping_add(1),
+            !byte,
+            0,
+            0x7f,
+            0xff,
+        ] {
+            bytes[place] = other;
+            fs::write(&path, &bytes).unwrap();
+            read(&path, options);
+        }
+        bytes[place] = byte;
+    }
+}
+
+#[test]
+fn damaged_arrays_give_values_or_one_line() {
+    let ids = npy("<i2", false, "3,", &[1, 0, 2, 0, 3, 0]);
+    let bits = npy("|u1", true, "3, 2", &[1, 0, 1, 0, 0, 1]);
+    damage("x.npy", &ids, &column(""));
+    damage("x.npy", &bits, &column(""));
+    for (deflated, wide) in [(false, false), (true, true)] {
+        let both = zip(
+            &[("a.npy", ids.clone()), ("b.npy", bits.clone())],
+            deflated,
+            wide,
+        );
+        damage("x.npz", &both, &column("a"));
+        damage("x.npz", &both, &column("b"));
+    }
+    let header = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[2,1],"data_offsets":[8,10]}}"#;
+    damage(
+        "x.safetensors",
+        &safetensors(header, &[0; 10]),
+        &column("a"),
+    );
+}
+
+#[test]
+fn damaged_text_gives_values_or_one_line() {
+    let text = b"id,word\n1,the\n22,\"of, or\"\n-3,\n";
+    let options = StateOptions {
+        label_column: Some("word".into()),
+        ..column("id")
+    };
+    damage("x.csv", text, &options);
+    damage("x.csv.gz", &gzip(text), &options);
+    damage("x.csv.zst", &zstd(text), &options);
+    damage("x.txt", b"1\n22\nNA\n333\n", &column(""));
+}
