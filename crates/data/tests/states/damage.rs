@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use parquet::basic::{Compression, Encoding};
+use parquet::file::properties::{WriterProperties, WriterVersion};
 use resrel_data::StateOptions;
 
 use crate::support::{column, file, gzip, line, npy, rows, safetensors, zip, zstd};
+use crate::table::{Cells, table, words};
 
 /// Reads a file to its end: whatever is in it, there are values or one line.
 fn read(path: &Path, options: &StateOptions) {
@@ -76,4 +79,42 @@ fn damaged_text_gives_values_or_one_line() {
     damage("x.csv.gz", &gzip(text), &options);
     damage("x.csv.zst", &zstd(text), &options);
     damage("x.txt", b"1\n22\nNA\n333\n", &column(""));
+}
+
+/// Parquet files that between them hold every kind of page.
+fn parquet_files() -> Vec<Vec<u8>> {
+    let fields = "optional int64 state; optional binary label (UTF8); required int32 count;";
+    let columns = vec![
+        Cells::Int64(vec![Some(5), None, Some(5), Some(-7)]),
+        words(&["a", "a", "-", "abc"]),
+        Cells::Int32(vec![Some(1), Some(2), Some(3), Some(4)]),
+    ];
+    let builder = || WriterProperties::builder().set_created_by("x".into());
+    let texts = |encoding| {
+        builder()
+            .set_dictionary_enabled(false)
+            .set_column_encoding("state".into(), Encoding::DELTA_BINARY_PACKED)
+            .set_column_encoding("label".into(), encoding)
+    };
+    let both = [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0];
+    let properties = [
+        builder(),
+        builder()
+            .set_writer_version(both[1])
+            .set_compression(Compression::SNAPPY),
+        texts(Encoding::PLAIN).set_compression(Compression::LZ4_RAW),
+        texts(Encoding::DELTA_LENGTH_BYTE_ARRAY),
+        texts(Encoding::DELTA_BYTE_ARRAY).set_writer_version(both[1]),
+    ];
+    properties
+        .into_iter()
+        .map(|builder| table(fields, std::slice::from_ref(&columns), builder.build()))
+        .collect()
+}
+
+#[test]
+fn damaged_parquet_gives_values_or_one_line() {
+    for bytes in parquet_files() {
+        damage("x.parquet", &bytes, &column(""));
+    }
 }
