@@ -1,6 +1,7 @@
 //! Small files of every format, each byte of them damaged.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use parquet::basic::{Compression, Encoding};
@@ -17,31 +18,28 @@ fn read(path: &Path, options: &StateOptions) {
     }
 }
 
-/// Reads a file cut off at every length, and with every byte changed in several ways.
+/// Reads a file with every byte changed in several ways, and cut off at every length.
 fn damage(name: &str, good: &[u8], options: &StateOptions) {
     let (_folder, path) = file(name, good);
     assert!(!rows(&path, options).unwrap().is_empty());
-    for length in 0..good.len() {
-        fs::write(&path, &good[..length]).unwrap();
-        read(&path, options);
-    }
-    let mut bytes = good.to_vec();
-    for place in 0..good.len() {
-        let byte = good[place];
-        for other in [
-            byte ^ 1,
-            byte ^ 0x80,
-            byte.wrapping_add(1),
-            !byte,
-            0,
-            0x7f,
-            0xff,
-        ] {
-            bytes[place] = other;
-            fs::write(&path, &bytes).unwrap();
+    // Changed in place: writing tens of thousands of files anew takes minutes.
+    let mut changed = OpenOptions::new().write(true).open(&path).unwrap();
+    let mut put = |place: usize, byte: u8| {
+        changed.seek(SeekFrom::Start(place as u64)).unwrap();
+        changed.write_all(&[byte]).unwrap();
+    };
+    for (place, &byte) in good.iter().enumerate() {
+        let next = byte.wrapping_add(1);
+        for other in [byte ^ 1, byte ^ 0x80, next, !byte, 0, 0x7f, 0xff] {
+            put(place, other);
             read(&path, options);
         }
-        bytes[place] = byte;
+        put(place, byte);
+    }
+    assert_eq!(fs::read(&path).unwrap(), good);
+    for length in (0..good.len()).rev() {
+        changed.set_len(length as u64).unwrap();
+        read(&path, options);
     }
 }
 

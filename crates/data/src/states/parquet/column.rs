@@ -175,12 +175,15 @@ impl SourceColumn {
         path: &Path,
         group: &dyn RowGroupReader,
     ) -> Result<(), Error> {
+        let chunk = group.metadata().column(self.leaf);
+        let start = chunk.dictionary_page_offset();
+        if start.unwrap_or(chunk.data_page_offset()) < 0 || chunk.compressed_size() < 0 {
+            let problem = format!("column {} lies before the file's beginning", self.name);
+            return Err(wrong(path, problem));
+        }
         let pages = decoded(path, || group.get_column_page_reader(self.leaf))?;
-        let column = group.metadata().column(self.leaf).column_descr_ptr();
-        self.reader = Some(get_column_reader(
-            column,
-            Box::new(CheckedPages::new(pages)),
-        ));
+        let pages = Box::new(CheckedPages::new(pages, self.nullable));
+        self.reader = Some(get_column_reader(chunk.column_descr_ptr(), pages));
         Ok(())
     }
 
