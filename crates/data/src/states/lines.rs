@@ -63,6 +63,7 @@ impl Lines {
             self.check_length(searched, self.number + 1)?;
             self.refill()?;
         };
+        self.check_length(line.len(), self.number + 1)?;
         self.next = next;
         self.number += 1;
         let end = line.end - usize::from(self.buffer[line.clone()].ends_with(b"\r"));

@@ -1,9 +1,11 @@
 //! States of Parquet files: a column, or a table of counts.
 
 mod column;
+mod pages;
 mod writer;
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use parquet::errors::ParquetError;
@@ -57,8 +59,9 @@ impl ParquetReader {
         let read_options = ReadOptionsBuilder::new()
             .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll)
             .build();
-        let file = SerializedFileReader::new_with_options(file, read_options)
-            .map_err(|error| damaged(path, &error))?;
+        let file = decoded(path, || {
+            SerializedFileReader::new_with_options(file, read_options)
+        })?;
         let fields = file.metadata().file_metadata().schema_descr().root_schema();
         let names: Vec<&str> = fields
             .get_fields()
@@ -184,8 +187,7 @@ impl ParquetReader {
     }
 
     fn open_group(&mut self) -> Result<(), Error> {
-        let group = self.file.get_row_group(self.group);
-        let group = group.map_err(|error| damaged(&self.path, &error))?;
+        let group = decoded(&self.path, || self.file.get_row_group(self.group))?;
         let others = self.labels.iter_mut().chain(&mut self.counts);
         for column in std::iter::once(&mut self.states).chain(others) {
             column.open_group(&self.path, &*group)?;
@@ -193,6 +195,15 @@ impl ParquetReader {
         self.group_left = group.metadata().num_rows().max(0).cast_unsigned();
         self.group += 1;
         Ok(())
+    }
+}
+
+/// What the decoder makes of a file. Some damaged files make it panic: that is no more than an error of
+/// the file, after which the decoder is not used again.
+fn decoded<T>(path: &Path, decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Error> {
+    match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(result) => result.map_err(|error| damaged(path, &error)),
+        Err(_) => Err(wrong(path, "its decoder gave up".into())),
     }
 }
 

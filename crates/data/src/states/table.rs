@@ -124,6 +124,7 @@ impl Records {
                 _ => break,
             }
         }
+        lines.check_length(bytes, first)?;
         if last == Some(b'\r') && lines.rest()?.starts_with(b"\n") {
             lines.consume(1);
         }

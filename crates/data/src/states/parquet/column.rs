@@ -4,7 +4,7 @@ use std::path::Path;
 
 use half::f16;
 use parquet::basic::{ConvertedType, Encoding, LogicalType, Repetition, Type as Physical};
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
@@ -12,7 +12,8 @@ use parquet::file::reader::RowGroupReader;
 use parquet::schema::types::ColumnDescriptor;
 use resrel_kernels::BitRows;
 
-use super::{BYTES_PER_CHUNK, STATE, StateKind, UNITS_KEY, damaged, wrong};
+use super::pages::CheckedPages;
+use super::{BYTES_PER_CHUNK, STATE, StateKind, UNITS_KEY, decoded, wrong};
 use crate::Error;
 use crate::element::whole_float;
 use crate::states::chunk::{Column, Texts, Values};
@@ -174,8 +175,15 @@ impl SourceColumn {
         path: &Path,
         group: &dyn RowGroupReader,
     ) -> Result<(), Error> {
-        let reader = group.get_column_reader(self.leaf);
-        self.reader = Some(reader.map_err(|error| damaged(path, &error))?);
+        let chunk = group.metadata().column(self.leaf);
+        let start = chunk.dictionary_page_offset();
+        if start.unwrap_or(chunk.data_page_offset()) < 0 || chunk.compressed_size() < 0 {
+            let problem = format!("column {} lies before the file's beginning", self.name);
+            return Err(wrong(path, problem));
+        }
+        let pages = decoded(path, || group.get_column_page_reader(self.leaf))?;
+        let pages = Box::new(CheckedPages::new(pages, self.nullable));
+        self.reader = Some(get_column_reader(chunk.column_descr_ptr(), pages));
         Ok(())
     }
 
@@ -185,9 +193,9 @@ impl SourceColumn {
         self.numbers.clear();
         self.strings.clear();
         (self.next_row, self.next_value) = (0, 0);
-        let read = match self.read(rows) {
-            Ok(Ok(read)) => read,
-            Ok(Err(odd)) => {
+        let read = match decoded(path, || self.read(rows))? {
+            Ok(read) => read,
+            Err(odd) => {
                 let row = first + self.row_of(odd.0) as u64;
                 return Err(if self.content == Content::Counts {
                     self.no_count(path, row, &odd.1.to_string())
@@ -199,7 +207,6 @@ impl SourceColumn {
                     }
                 });
             }
-            Err(error) => return Err(damaged(path, &error)),
         };
         let values = self.numbers.len().max(self.strings.len());
         let present = self.levels.iter().filter(|level| **level > 0).count();
