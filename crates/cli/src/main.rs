@@ -72,6 +72,7 @@ fn main() -> ExitCode {
         cli.command,
         Command::Reproduce(_) | Command::Train(_) | Command::Data(_)
     );
+    resrel::data::hush_decoders();
     let console = Console::new(&cli.common, goes_on);
     let result = match &cli.command {
         Command::Reproduce(arguments) => commands::reproduce::run(arguments, &console),

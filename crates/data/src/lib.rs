@@ -33,5 +33,6 @@ pub use npy::{read_npy, read_npy_labels};
 pub use shuffle::shuffled;
 pub use states::{
     Column, CountsWriter, StateChunk, StateKind, StateOptions, StateReader, Texts, Values,
+    hush_decoders,
 };
 pub use text::{read_counts, read_labels};

@@ -13,7 +13,7 @@ mod text;
 use std::path::Path;
 
 pub use chunk::{Column, StateChunk, Texts, Values};
-pub use parquet::CountsWriter;
+pub use parquet::{CountsWriter, hush_decoders};
 
 use crate::Error;
 use crate::files::Source;

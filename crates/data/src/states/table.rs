@@ -87,25 +87,35 @@ impl Records {
     fn read_quoted(&mut self, lines: &mut Lines) -> Result<(), Error> {
         self.in_lines = false;
         let first = lines.number + 1;
-        let (mut bytes, mut fields, mut quotes) = (0, 0, 0);
+        let (mut bytes, mut fields, mut quoted) = (0, 0, false);
         let mut last = None;
         loop {
             self.unquoted.resize(self.unquoted.len().max(256), 0);
             self.ends.resize(self.ends.len().max(16), 0);
             let rest = lines.rest()?;
             let at_end = rest.is_empty();
+            // A line end closes the last record, unless it lies within quotes.
+            let input = if at_end { b"\n" } else { rest };
             let (result, read, written, ended) = self.parser.read_record(
-                rest,
+                input,
                 &mut self.unquoted[bytes..],
                 &mut self.ends[fields..],
             );
-            quotes += memchr::memchr_iter(b'"', &rest[..read]).count();
-            last = rest[..read].last().copied().or(last);
-            lines.consume(read);
+            quoted |= memchr::memchr(b'"', &input[..read]).is_some();
+            last = input[..read].last().copied().or(last);
+            if !at_end {
+                lines.consume(read);
+            }
             bytes += written;
             fields += ended;
             match result {
                 ReadRecordResult::InputEmpty if !at_end => {}
+                ReadRecordResult::InputEmpty if quoted => {
+                    return Err(Error::OpenQuote {
+                        path: lines.source.path.clone(),
+                        line: first,
+                    });
+                }
                 ReadRecordResult::OutputFull => {
                     lines.check_length(bytes, first)?;
                     self.unquoted.resize(2 * self.unquoted.len(), 0);
@@ -114,13 +124,6 @@ impl Records {
                     self.ends.resize(2 * self.ends.len(), 0);
                 }
                 ReadRecordResult::OutputEndsFull => lines.check_length(usize::MAX, first)?,
-                // A literal quote comes in pairs, too: an odd one out at the end of the file is open.
-                _ if at_end && quotes % 2 == 1 => {
-                    return Err(Error::OpenQuote {
-                        path: lines.source.path.clone(),
-                        line: first,
-                    });
-                }
                 _ => break,
             }
         }

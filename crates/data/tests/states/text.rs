@@ -184,6 +184,10 @@ fn quoted_fields_hold_anything() {
             "- 6"
         ]
     );
+    // A quote within a field that does not begin with one is a letter; at the very end, too.
+    let (_folder, path) = file("x.csv", b"id,text\n1,e\"f\n2,5\"");
+    let expected = ["'e\\\"f' 1", "'5\\\"' 2"];
+    assert_eq!(rows(&path, &labelled("text", "id")).unwrap(), expected);
     // Lines are counted through the quotes.
     let (_folder, path) = file("x.csv", b"id,text\n1,\"a\nb\"\nx,c\n");
     let text = refusal(&path, &column("id"));
