@@ -9,22 +9,12 @@ mod spectra;
 
 use resrel_experiment::{Record, Series, Sidecar, Summary};
 
-use crate::panel::{Panel, WIDTH};
+use crate::colours::{BLACK, BLUE, GREEN, ORANGE};
+use crate::panel::{GAP, Panel, WIDTH};
 use crate::svg::{Anchor, Font, Marker, Shape, Stroke, Svg};
 use crate::{Artefact, Error, png};
 
-/// Okabe and Ito's colours, which all kinds of colour vision tell apart
-/// (Okabe, Ito, "Color Universal Design", 2008).
-const BLACK: &str = "#000000";
-const BLUE: &str = "#0072b2";
-const GREEN: &str = "#009e73";
-const ORANGE: &str = "#e69f00";
-const SKY_BLUE: &str = "#56b4e9";
-const PURPLE: &str = "#cc79a7";
-const GREY: &str = "#777777";
-
-/// Space around the panels of the combined picture, and below them, in pixels.
-const GAP: f64 = 16.0;
+/// Space below the panels of the combined picture, in pixels.
 const FOOT: f64 = 30.0;
 
 /// A panel and its numbers.

@@ -9,14 +9,17 @@
 )]
 
 mod axis;
+mod colours;
 mod error;
 mod fig2;
+mod msr;
 mod panel;
 mod png;
 mod svg;
 
 pub use error::Error;
 pub use fig2::fig2;
+pub use msr::msr_figure;
 
 use png::png;
 

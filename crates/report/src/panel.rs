@@ -19,6 +19,9 @@ const BOTTOM: f64 = 56.0;
 const FRAME_WIDTH: f64 = WIDTH - LEFT - RIGHT;
 const FRAME_HEIGHT: f64 = HEIGHT - TOP - BOTTOM;
 
+/// Space around panels on a page, in pixels.
+pub(crate) const GAP: f64 = 16.0;
+
 const LEGEND_LINE: f64 = 20.0;
 const NOTE_LINE: f64 = 15.0;
 const NOTE_SIZE: f64 = 11.0;
@@ -70,7 +73,8 @@ pub(crate) struct Entry {
 /// One panel of a figure.
 #[derive(Debug, Clone)]
 pub(crate) struct Panel {
-    pub letter: char,
+    /// Its letter in a figure of several; empty for one alone.
+    pub letter: &'static str,
     pub title: String,
     pub x: Axis,
     pub y: Axis,
@@ -113,7 +117,9 @@ impl Panel {
             bold: true,
             ..font(18.0, Anchor::Start)
         };
-        svg.text(10.0, 26.0, &format!("({})", self.letter), bold);
+        if !self.letter.is_empty() {
+            svg.text(10.0, 26.0, &format!("({})", self.letter), bold);
+        }
         for item in &self.items {
             self.draw_item(&mut svg, item);
         }

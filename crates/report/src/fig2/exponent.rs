@@ -5,8 +5,9 @@ use std::fmt::Write;
 use resrel_experiment::{Layer, Mean, Summary};
 
 use super::per_layer::{NETWORKS, Value, points};
-use super::{Drawn, GREY, cell, quoted, series_name};
+use super::{Drawn, cell, quoted, series_name};
 use crate::axis::Axis;
+use crate::colours::GREY;
 use crate::panel::{Entry, Item, Panel};
 use crate::svg::Stroke;
 
@@ -73,7 +74,7 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
     items.append(&mut points.items);
     Drawn {
         panel: Panel {
-            letter: 'c',
+            letter: "c",
             title: "Exponent of every layer".to_owned(),
             x: Panel::names_axis("layer", &points.names),
             y: Axis::log(

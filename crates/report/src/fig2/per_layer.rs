@@ -139,7 +139,7 @@ pub(super) fn classification_error(summary: &Summary) -> Drawn {
     let highest = points.range.map_or(1.0, |(_, high)| high.max(0.1));
     Drawn {
         panel: Panel {
-            letter: 'd',
+            letter: "d",
             title: "Classification error of every layer".to_owned(),
             x: Panel::names_axis("layer", &points.names),
             y: Axis::linear("classification error", -0.03 * highest, 1.08 * highest),

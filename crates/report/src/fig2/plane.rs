@@ -5,8 +5,9 @@ use std::fmt::Write;
 use resrel_experiment::{Layer, Mean, Series, Summary};
 use resrel_measure::{CurvePoint, Limits, power_law_curve};
 
-use super::{BLACK, Drawn, GREY, SERIES, cell, joining, quoted, series_marker, series_name};
+use super::{Drawn, SERIES, cell, joining, quoted, series_marker, series_name};
 use crate::axis::Axis;
+use crate::colours::{BLACK, GREY};
 use crate::panel::{Entry, Item, Labels, Panel, Point};
 use crate::svg::Stroke;
 
@@ -117,7 +118,7 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
     }
     Drawn {
         panel: Panel {
-            letter: 'a',
+            letter: "a",
             title: "Relevance against resolution".to_owned(),
             x: Axis::linear("resolution *H*[*s*] / ln *M*", -0.03, 1.04),
             y: Axis::linear("relevance *H*[*k*] / ln *M*", -0.02, highest + 0.05),

@@ -5,8 +5,9 @@ use std::fmt::Write;
 use resrel_experiment::{Layer, Series, Summary, number_in};
 use resrel_measure::binned;
 
-use super::{BLACK, Drawn, GREY, ORANGE, PURPLE, SKY_BLUE, joining, quoted, series_name};
+use super::{Drawn, joining, quoted, series_name};
 use crate::axis::Axis;
+use crate::colours::{BLACK, GREY, ORANGE, PURPLE, SKY_BLUE};
 use crate::panel::{Entry, Item, Panel, Point};
 use crate::svg::{Marker, Shape, Stroke};
 
@@ -111,7 +112,7 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
     items.append(&mut bins);
     Drawn {
         panel: Panel {
-            letter: 'b',
+            letter: "b",
             title: "Number of states of each frequency".to_owned(),
             x: Axis::log("frequency *k*", 0.7, widest * 1.7),
             y: Axis::log("degeneracy *m*_{*k*}", lowest / 2.0, highest * 2.5),
