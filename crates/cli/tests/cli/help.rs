@@ -4,10 +4,11 @@ use std::process::Stdio;
 
 use crate::support::{Room, tells};
 
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 8] = [
     "reproduce",
     "train",
     "measure",
+    "msr",
     "cluster",
     "data",
     "report",

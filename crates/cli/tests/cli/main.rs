@@ -5,5 +5,6 @@ mod data;
 mod disk;
 mod help;
 mod json;
+mod msr;
 mod resume;
 mod support;
