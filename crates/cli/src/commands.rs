@@ -6,6 +6,7 @@ pub mod data;
 pub mod fit;
 pub mod limit;
 pub mod measure;
+pub mod msr;
 pub mod report;
 pub mod reproduce;
 pub mod train;

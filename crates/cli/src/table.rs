@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use resrel::experiment::{Example, Judgement, Layer, Mean, Place, Series, Summary, Verdict};
-use resrel::measure::{Comparison, Critical, Measure, OptimumPoint, StrictBound};
+use resrel::measure::{Comparison, Critical, Measure, Msr, OptimumPoint, StrictBound};
 
 /// One row a measure.
 pub fn measures(measures: &[Measure]) -> String {
@@ -48,6 +48,21 @@ pub fn examples(states: &[Example], observations: u64, place: impl Fn(&Place) ->
             number(Some(0.0_f64.max(-share.ln())), 3),
             number(Some(share), 4),
             rows,
+        ]);
+    }
+    finish(table)
+}
+
+/// One row a unit: its events and its multi-scale relevance, or why it has none.
+pub fn trains(units: &[(&str, &Msr)]) -> String {
+    let mut table = new(&["", "events", "MSR", ""]);
+    for (name, msr) in units {
+        table.add_row([
+            // Names may hold anything; a terminal shall only be written to.
+            name.escape_debug().to_string(),
+            msr.events.to_string(),
+            number(msr.msr, 4),
+            msr.reason.clone().unwrap_or_default(),
         ]);
     }
     finish(table)

@@ -191,6 +191,24 @@ pub enum Error {
         /// What stands there.
         found: String,
     },
+    /// A count of events that is none.
+    #[error("{}: row {row}, column {column} (counted from 0) is {value}, not a number of events, a whole number of 0 or more; an array of two axes holds counts, units x bins: save event times as one axis, or as CSV with a column for each unit", path.display())]
+    EventCount {
+        /// The file.
+        path: PathBuf,
+        /// Unit, from 0.
+        row: usize,
+        /// Bin, from 0.
+        column: usize,
+        /// The value.
+        value: f64,
+    },
+    /// A file that should hold events and is neither npy nor text.
+    #[error("{}: holds bytes of 0, so it is no text in UTF-8; give event times as text, CSV or npy", path.display())]
+    NotEvents {
+        /// The file.
+        path: PathBuf,
+    },
     /// A column whose values cannot be states.
     #[error("{}: column {column} is {problem}; {remedy}", path.display())]
     ColumnType {

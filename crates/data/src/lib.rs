@@ -10,6 +10,7 @@ mod dataset;
 mod digits;
 mod element;
 mod error;
+mod events;
 mod export;
 mod fetch;
 mod files;
@@ -24,6 +25,7 @@ pub use catalogue::{CATALOGUE, Checksum, Entry, Location, RemoteFile, data_folde
 pub use dataset::{Dataset, Samples};
 pub use digits::digits;
 pub use error::{Error, remedy};
+pub use events::{EventColumns, EventTrain, EventTrains, Events, read_events};
 pub use export::export;
 pub use fetch::{FetchEvent, fetch, fetch_from};
 pub use files::{beside, write_whole};

@@ -87,13 +87,13 @@ pub fn read_npy_labels(path: &Path) -> Result<Vec<u32>, Error> {
 }
 
 /// An npy file whose length agrees with its header.
-struct Npy {
-    header: Header,
+pub(crate) struct Npy {
+    pub(crate) header: Header,
     body: BufReader<File>,
 }
 
 impl Npy {
-    fn open(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let refuse = |source| Error::Read {
             path: path.to_path_buf(),
             source,
@@ -107,7 +107,7 @@ impl Npy {
     }
 
     /// Calls `place(index, value)` for every value, in the order of the file.
-    fn for_each(
+    pub(crate) fn for_each(
         mut self,
         mut place: impl FnMut(usize, f64) -> Result<(), Error>,
     ) -> Result<(), Error> {
@@ -143,7 +143,7 @@ impl Npy {
 }
 
 /// `count` zeros, or an error where there is no memory for them.
-fn zeros<T: Clone + Default>(path: &Path, count: u64) -> Result<Vec<T>, Error> {
+pub(crate) fn zeros<T: Clone + Default>(path: &Path, count: u64) -> Result<Vec<T>, Error> {
     let mut values = Vec::new();
     let room = usize::try_from(count).ok();
     match room.map(|room| values.try_reserve_exact(room)) {

@@ -3,11 +3,11 @@
 mod array;
 mod chunk;
 mod field;
-mod lines;
+pub(crate) mod lines;
 mod npz;
 mod parquet;
 mod safetensors;
-mod table;
+pub(crate) mod table;
 mod text;
 
 use std::path::Path;
@@ -185,7 +185,7 @@ impl StateReader {
 }
 
 /// The end of a file's name, in lower case, without the one that a packer added.
-fn extension(path: &Path) -> String {
+pub(crate) fn extension(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.to_lowercase();
     let packed = [".gz", ".gzip", ".zst", ".zstd"];
@@ -200,7 +200,7 @@ fn extension(path: &Path) -> String {
 }
 
 /// Refuses options, each with whether it is in use, that files of a kind have no use for.
-fn refuse_options(
+pub(crate) fn refuse_options(
     path: &Path,
     options: &[(&'static str, bool)],
     what: &'static str,
@@ -248,7 +248,7 @@ fn choose<S: AsRef<str>>(
 }
 
 /// Names as a message lists them, the first few.
-fn names<S: AsRef<str>>(names: impl ExactSizeIterator<Item = S>) -> String {
+pub(crate) fn names<S: AsRef<str>>(names: impl ExactSizeIterator<Item = S>) -> String {
     /// Names shown.
     const SHOWN: usize = 12;
     let more = names.len().saturating_sub(SHOWN);

@@ -12,6 +12,7 @@ mod axis;
 mod error;
 mod fig2;
 mod look;
+mod msr;
 mod panel;
 mod plot;
 mod png;
@@ -20,6 +21,7 @@ mod theory;
 
 pub use error::Error;
 pub use fig2::fig2;
+pub use msr::msr_plot;
 pub use plot::{Picture, fit_plot, limit_plot, measure_plot};
 
 use png::png;

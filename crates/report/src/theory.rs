@@ -29,7 +29,7 @@ const FAMILY: Stroke = Stroke {
     width: 1.4,
     dash: "1.5 3.5",
 };
-const DIAGONAL: Stroke = Stroke {
+pub(crate) const DIAGONAL: Stroke = Stroke {
     colour: GREY,
     width: 1.3,
     dash: "7 4",

@@ -4,10 +4,11 @@ use std::process::Stdio;
 
 use crate::support::{Room, tells};
 
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 10] = [
     "reproduce",
     "train",
     "measure",
+    "msr",
     "cluster",
     "limit",
     "fit",

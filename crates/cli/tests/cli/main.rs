@@ -6,6 +6,7 @@ mod disk;
 mod help;
 mod json;
 mod laws;
+mod msr;
 mod resume;
 mod states;
 mod support;

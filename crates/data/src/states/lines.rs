@@ -12,19 +12,19 @@ const BLOCK: usize = 1 << 18;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A text, line by line.
-pub(super) struct Lines {
-    pub(super) source: Source,
+pub(crate) struct Lines {
+    pub(crate) source: Source,
     buffer: Vec<u8>,
     /// The first byte not yet handed out.
     next: usize,
     /// Number of the line handed out last, from 1.
-    pub(super) number: usize,
+    pub(crate) number: usize,
     ended: bool,
 }
 
 impl Lines {
     /// Reads the beginning of a text.
-    pub(super) fn new(source: Source) -> Result<Self, Error> {
+    pub(crate) fn new(source: Source) -> Result<Self, Error> {
         let mut lines = Self {
             source,
             buffer: Vec::with_capacity(2 * BLOCK),
@@ -44,7 +44,7 @@ impl Lines {
     }
 
     /// Place of the next line, without its end; `None` after the last.
-    pub(super) fn next_line(&mut self) -> Result<Option<Range<usize>>, Error> {
+    pub(crate) fn next_line(&mut self) -> Result<Option<Range<usize>>, Error> {
         let mut searched = 0;
         let (line, next) = loop {
             let rest = &self.buffer[self.next..];
@@ -71,18 +71,18 @@ impl Lines {
     }
 
     /// The bytes at a place that was handed out last.
-    pub(super) fn bytes(&self, place: Range<usize>) -> &[u8] {
+    pub(crate) fn bytes(&self, place: Range<usize>) -> &[u8] {
         &self.buffer[place]
     }
 
     /// Goes back to the beginning of the line handed out last.
-    pub(super) fn back_to(&mut self, line: &Range<usize>) {
+    pub(crate) fn back_to(&mut self, line: &Range<usize>) {
         self.next = line.start;
         self.number -= 1;
     }
 
     /// All bytes at hand that have not been handed out; empty at the end of the text.
-    pub(super) fn rest(&mut self) -> Result<&[u8], Error> {
+    pub(crate) fn rest(&mut self) -> Result<&[u8], Error> {
         while self.next == self.buffer.len() && !self.ended {
             self.refill()?;
         }
@@ -90,14 +90,14 @@ impl Lines {
     }
 
     /// Hands out the first `count` bytes of the rest.
-    pub(super) fn consume(&mut self, count: usize) {
+    pub(crate) fn consume(&mut self, count: usize) {
         let taken = &self.buffer[self.next..self.next + count];
         self.number += memchr::memchr_iter(b'\n', taken).count();
         self.next += count;
     }
 
     /// Refuses a line of more bytes than a state may have.
-    pub(super) fn check_length(&self, bytes: usize, line: usize) -> Result<(), Error> {
+    pub(crate) fn check_length(&self, bytes: usize, line: usize) -> Result<(), Error> {
         if bytes <= BYTES_PER_CHUNK {
             return Ok(());
         }

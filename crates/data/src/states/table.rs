@@ -15,7 +15,7 @@ const FIELDS: usize = 1 << 20;
 
 /// Splits lines into the fields of records. Lines without quotes are split where they lie; the others
 /// go through `csv-core`. Without a delimiter, every line is one field as it stands.
-pub(super) struct Records {
+pub(crate) struct Records {
     delimiter: Option<u8>,
     parser: Reader,
     /// Where the fields of the last record lie: among the lines, or in `unquoted`.
@@ -26,7 +26,7 @@ pub(super) struct Records {
 }
 
 impl Records {
-    pub(super) fn new(delimiter: Option<u8>) -> Self {
+    pub(crate) fn new(delimiter: Option<u8>) -> Self {
         Self {
             delimiter,
             parser: ReaderBuilder::new()
@@ -40,12 +40,12 @@ impl Records {
     }
 
     /// Number of fields of the last record.
-    pub(super) fn fields(&self) -> usize {
+    pub(crate) fn fields(&self) -> usize {
         self.places.len()
     }
 
     /// A field of the last record.
-    pub(super) fn field<'a>(&'a self, lines: &'a Lines, index: usize) -> &'a [u8] {
+    pub(crate) fn field<'a>(&'a self, lines: &'a Lines, index: usize) -> &'a [u8] {
         let place = self.places[index].clone();
         if self.in_lines {
             lines.bytes(place)
@@ -55,7 +55,7 @@ impl Records {
     }
 
     /// Reads the next record; `None` after the last. An empty line is a record without fields.
-    pub(super) fn read(&mut self, lines: &mut Lines) -> Result<Option<()>, Error> {
+    pub(crate) fn read(&mut self, lines: &mut Lines) -> Result<Option<()>, Error> {
         self.places.clear();
         self.in_lines = true;
         let Some(line) = lines.next_line()? else {
