@@ -45,6 +45,7 @@ mod limits;
 mod measure;
 mod power_law;
 mod spectrum;
+mod standard_errors;
 mod subsample;
 mod zeta;
 
@@ -57,5 +58,6 @@ pub use limits::{Limits, OptimumPoint, PoissonOptimum, StrictBound};
 pub use measure::{Beta, Critical, Measure, critical};
 pub use power_law::{Alternative, Comparison, GoodnessOfFit, KMin, PowerLaw, compare};
 pub use spectrum::Spectrum;
+pub use standard_errors::StandardErrors;
 pub use subsample::Subsampler;
 pub use zeta::hurwitz_zeta;
