@@ -23,11 +23,13 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
-    /// A gzip file that does not unpack.
-    #[error("{}: the gzip data break off or are damaged ({source}); copy or download the file again", path.display())]
-    Gzip {
+    /// A packed file that does not unpack.
+    #[error("{}: the {format} data break off or are damaged ({source}); copy or download the file again", path.display())]
+    Packed {
         /// The file.
         path: PathBuf,
+        /// How it is packed.
+        format: &'static str,
         /// What the decoder said.
         source: io::Error,
     },
@@ -142,6 +144,158 @@ pub enum Error {
         found: String,
         /// What it should say.
         expected: &'static str,
+    },
+    /// An array's value that is no bit, where no threshold says which values count as 1.
+    #[error("{}: row {row}, column {column} is {value}, neither 0 nor 1; say which values count as 1 with --threshold X", path.display())]
+    NotBit {
+        /// The file.
+        path: PathBuf,
+        /// Observation, from 0.
+        row: u64,
+        /// Unit, from 0.
+        column: usize,
+        /// The value.
+        value: f64,
+    },
+    /// A state that should be a whole number and is none of 64 bits.
+    #[error("{}: row {row} (counted from 0) is {value}, not a whole number of 64 bits; bin or round such values, or number the states", path.display())]
+    NotWhole {
+        /// The file.
+        path: PathBuf,
+        /// Observation, from 0.
+        row: u64,
+        /// The value.
+        value: f64,
+    },
+    /// A state of more bytes than a state may have.
+    #[error("{}: row {row} (counted from 0) has {bytes} bytes, {limit} at most; shorten such states, e.g. to a hash of them", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Observation, from 0.
+        row: u64,
+        /// Bytes of the state.
+        bytes: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// A count that is none.
+    #[error("{}: column {column}, row {row} (counted from 0) is {found}, not a whole number of 1 or more; leave such rows out", path.display())]
+    Count {
+        /// The file.
+        path: PathBuf,
+        /// Row, from 0.
+        row: u64,
+        /// The column's name.
+        column: String,
+        /// What stands there.
+        found: String,
+    },
+    /// A column whose values cannot be states.
+    #[error("{}: column {column} is {problem}; {remedy}", path.display())]
+    ColumnType {
+        /// The file.
+        path: PathBuf,
+        /// The column's name.
+        column: String,
+        /// What it is.
+        problem: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A Parquet file that is damaged.
+    #[error("{}: the Parquet file breaks off or is damaged ({problem}); copy or write it again", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Text that Parquet cannot hold as text.
+    #[error("{}: state {row} (counted from 0) is not UTF-8, as Parquet demands of text; convert the input, e.g. with iconv", path.display())]
+    NotUtf8 {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// Which state, from 0.
+        row: u64,
+    },
+    /// Text in a column of whole numbers.
+    #[error("{}: line {line}: {found} is no whole number, the values before it are; read all of them as text with --text", path.display())]
+    MixedTypes {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What the field says, shortened.
+        found: String,
+    },
+    /// A record of a table that has more or fewer fields than the first.
+    #[error("{}: line {line}: {fields} fields, the first line has {expected}; correct the line, or quote fields that hold separators", path.display())]
+    Ragged {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Fields found.
+        fields: usize,
+        /// Fields expected.
+        expected: usize,
+    },
+    /// A quoted field that the file ends in.
+    #[error("{}: line {line}: a quoted field is not closed before the end of the file; close it, or copy the file again", path.display())]
+    OpenQuote {
+        /// The file.
+        path: PathBuf,
+        /// Line where the record begins, from 1.
+        line: usize,
+    },
+    /// A line longer than any state may be.
+    #[error("{}: line {line}: longer than {limit} bytes; check that the file is text with one observation a line, its quotes closed", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// A file read as text that is none.
+    #[error("{}: holds bytes of 0, so it is no text in UTF-8; give npy, npz, safetensors, Parquet, CSV or text, unpacked unless it is text", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that holds several columns or arrays, none of which was chosen.
+    #[error("{}: holds several {what} ({names}); choose one with --column NAME", path.display())]
+    Choose {
+        /// The file.
+        path: PathBuf,
+        /// What it holds several of.
+        what: &'static str,
+        /// Their names.
+        names: String,
+    },
+    /// A column or array that a file has not.
+    #[error("{}: no {what} {name}; choose one of {names}", path.display())]
+    NoColumn {
+        /// The file.
+        path: PathBuf,
+        /// What was looked for.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// The names that there are.
+        names: String,
+    },
+    /// An option that means nothing for the format of a file.
+    #[error("{}: is {what}, for which {option} means nothing; leave it out", path.display())]
+    Unsuited {
+        /// The file.
+        path: PathBuf,
+        /// The option.
+        option: &'static str,
+        /// What the file is.
+        what: &'static str,
     },
     /// Training and test data of different width, or an image shape that does not fit.
     #[error(

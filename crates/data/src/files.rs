@@ -1,8 +1,10 @@
-//! Opening files that may be gzip, and writing files that are there whole or not at all.
+//! Opening files that may be packed, and writing files that are there whole or not at all.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
 use sha2::Digest;
@@ -10,22 +12,34 @@ use sha2::Digest;
 use crate::Error;
 
 /// First bytes of a gzip file (RFC 1952).
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+const GZIP: &[u8] = &[0x1f, 0x8b];
+/// First bytes of a Zstandard frame (RFC 8878).
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// Bytes looked at to tell what a file is.
+const START: u64 = 16;
 /// Deflate shrinks data to 1/1032 at most (zlib's technical notes), so no gzip file of n bytes holds
 /// more than this many times n.
-const GZIP_RATIO: u64 = 1032;
+pub(crate) const DEFLATE_RATIO: u64 = 1032;
+/// Bytes read at a time.
+const BUFFER: usize = 1 << 16;
 
-/// A file opened for reading, unpacked on the way where it is gzip.
+/// A file opened for reading, unpacked on the way where it is gzip or Zstandard.
 pub(crate) struct Source {
-    path: PathBuf,
-    reader: Box<dyn Read>,
-    packed: bool,
+    pub(crate) path: PathBuf,
+    reader: Box<dyn Read + Send>,
+    /// How it is packed, if it is.
+    packed: Option<&'static str>,
+    /// The first bytes of the file as it lies there; none of a file opened as it is.
+    pub(crate) start: Vec<u8>,
+    /// Bytes of the file as it lies there: all, and those read so far.
+    length: u64,
+    read: Arc<AtomicU64>,
     /// No more bytes than this can follow, whatever a header claims.
     pub(crate) limit: u64,
 }
 
 impl Source {
-    /// Opens `path`, whether gzip or not: its first bytes tell.
+    /// Opens `path`, whether packed or not: its first bytes tell.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let refuse = |source| Error::Read {
             path: path.to_path_buf(),
@@ -33,39 +47,77 @@ impl Source {
         };
         let file = File::open(path).map_err(refuse)?;
         let length = file.metadata().map_err(refuse)?.len();
-        let mut start = Vec::with_capacity(2);
-        let mut file = BufReader::new(file);
+        let read = Arc::new(AtomicU64::new(0));
+        let mut file = BufReader::with_capacity(BUFFER, Counted(file, read.clone()));
+        let mut start = Vec::new();
         (&mut file)
-            .take(2)
+            .take(START)
             .read_to_end(&mut start)
             .map_err(refuse)?;
-        let packed = start == GZIP;
-        let whole = io::Cursor::new(start).chain(file);
+        let whole = io::Cursor::new(start.clone()).chain(file);
+        let (reader, packed, ratio): (Box<dyn Read + Send>, _, _) = if start.starts_with(GZIP) {
+            let unpacked = MultiGzDecoder::new(whole);
+            (
+                Box::new(BufReader::with_capacity(BUFFER, unpacked)),
+                Some("gzip"),
+                DEFLATE_RATIO,
+            )
+        } else if start.starts_with(ZSTD) {
+            // Zstandard has no least size; its window, and so the memory, has a greatest one.
+            let unpacked = zstd::Decoder::with_buffer(BufReader::with_capacity(BUFFER, whole));
+            (
+                Box::new(unpacked.map_err(refuse)?),
+                Some("Zstandard"),
+                u64::MAX,
+            )
+        } else {
+            (Box::new(whole), None, 1)
+        };
         Ok(Self {
             path: path.to_path_buf(),
-            reader: if packed {
-                Box::new(BufReader::new(MultiGzDecoder::new(whole)))
-            } else {
-                Box::new(whole)
-            },
+            reader,
             packed,
-            limit: length.saturating_mul(if packed { GZIP_RATIO } else { 1 }),
+            start,
+            length,
+            read,
+            limit: length.saturating_mul(ratio),
         })
     }
 
-    /// Opens `path` as it is, gzip or not.
+    /// Opens `path` as it is, packed or not.
     pub(crate) fn open_plain(path: &Path) -> Result<Self, Error> {
         let refuse = |source| Error::Read {
             path: path.to_path_buf(),
             source,
         };
         let file = File::open(path).map_err(refuse)?;
+        let length = file.metadata().map_err(refuse)?.len();
+        let read = Arc::new(AtomicU64::new(0));
         Ok(Self {
             path: path.to_path_buf(),
-            limit: file.metadata().map_err(refuse)?.len(),
-            reader: Box::new(file),
-            packed: false,
+            reader: Box::new(Counted(file, read.clone())),
+            packed: None,
+            start: Vec::new(),
+            length,
+            read,
+            limit: length,
         })
+    }
+
+    /// The share of the file's bytes that have been read, 0 … 1; 0 where its length is unknown.
+    pub(crate) fn done(&self) -> f64 {
+        let read = self.read.load(Ordering::Relaxed).min(self.length);
+        read as f64 / self.length.max(1) as f64
+    }
+
+    /// Reads some of what is to come into `bytes`; 0 bytes only at the end.
+    pub(crate) fn read_some(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
+        loop {
+            match self.reader.read(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result.map_err(|error| self.failure(error)),
+            }
+        }
     }
 
     /// Checksum of all that is still to come.
@@ -73,13 +125,10 @@ impl Source {
         let mut digest = D::new();
         let mut piece = vec![0; 1 << 16];
         loop {
-            let count = match self.reader.read(&mut piece) {
-                Ok(0) => return Ok(hexadecimal(&digest.finalize())),
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(self.failure(error)),
-            };
-            digest.update(&piece[..count]);
+            match self.read_some(&mut piece)? {
+                0 => return Ok(hexadecimal(&digest.finalize())),
+                count => digest.update(&piece[..count]),
+            }
         }
     }
 
@@ -111,12 +160,26 @@ impl Source {
     }
 }
 
-fn failure(path: &Path, packed: bool, source: io::Error) -> Error {
+fn failure(path: &Path, packed: Option<&'static str>, source: io::Error) -> Error {
     let path = path.to_path_buf();
-    if packed {
-        Error::Gzip { path, source }
-    } else {
-        Error::Read { path, source }
+    match packed {
+        Some(format) => Error::Packed {
+            path,
+            format,
+            source,
+        },
+        None => Error::Read { path, source },
+    }
+}
+
+/// A file that counts the bytes read of it.
+struct Counted(File, Arc<AtomicU64>);
+
+impl Read for Counted {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let count = self.0.read(bytes)?;
+        self.1.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
     }
 }
 

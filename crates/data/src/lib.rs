@@ -1,12 +1,14 @@
 //! Data sets: readers (IDX, npy, OCR letters), download with checksums, embedded handwriting-like
 //! digits, and the shuffled control.
 //!
-//! Everything that leaves this crate is a [`Dataset`]: finite values between 0 and 1, observations
-//! in rows, with labels where they are known.
+//! What models are trained on leaves this crate as a [`Dataset`]: finite values between 0 and 1,
+//! observations in rows, with labels where they are known. What is only counted comes out of a
+//! [`StateReader`], chunk by chunk, from files of any size.
 
 mod catalogue;
 mod dataset;
 mod digits;
+mod element;
 mod error;
 mod export;
 mod fetch;
@@ -15,6 +17,7 @@ mod idx;
 mod letters;
 mod npy;
 mod shuffle;
+mod states;
 mod text;
 
 pub use catalogue::{CATALOGUE, Checksum, Entry, Location, RemoteFile, data_folder, entry, load};
@@ -28,4 +31,7 @@ pub use idx::{read_idx_images, read_idx_labels};
 pub use letters::read_letters;
 pub use npy::{read_npy, read_npy_labels};
 pub use shuffle::shuffled;
+pub use states::{
+    Column, CountsWriter, StateChunk, StateKind, StateOptions, StateReader, Texts, Values,
+};
 pub use text::{read_counts, read_labels};

@@ -3,7 +3,7 @@
 //! Source: "The NPY format", `numpy.lib.format`: a magic string, the version, the length of a header
 //! that is a Python dictionary of `descr`, `fortran_order` and `shape`, then the values.
 
-mod header;
+pub(crate) mod header;
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -112,8 +112,11 @@ impl Npy {
         mut place: impl FnMut(usize, f64) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let Header {
-            size, big_endian, ..
+            element,
+            big_endian,
+            ..
         } = self.header;
+        let size = element.size();
         let path = &self.header.path;
         let mut piece = vec![0; VALUES_PER_PIECE * size];
         let mut index = 0;
@@ -125,13 +128,14 @@ impl Npy {
                 path: path.clone(),
                 source,
             })?;
-            for bytes in piece.chunks_exact_mut(size) {
-                if big_endian {
-                    bytes.reverse();
-                }
-                place(index, (self.header.decode)(bytes))?;
-                index += 1;
+            if big_endian {
+                element.swap_bytes(piece);
             }
+            element.for_each(piece, |value| {
+                place(index, value)?;
+                index += 1;
+                Ok(())
+            })?;
             left -= count as u64;
         }
         Ok(())

@@ -72,6 +72,26 @@ pub enum Error {
         /// Number of observations.
         observations: usize,
     },
+    /// An event time that is no finite number.
+    #[error("event {place} (counted from 0) is at {value}: event times are finite numbers")]
+    Time {
+        /// Place in the input, from 0.
+        place: usize,
+        /// The time.
+        value: String,
+    },
+    /// A recording that does not hold its events.
+    #[error("{problem}: give a finite start and end with all events between them")]
+    Recording {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Too few bin counts for a curve.
+    #[error("{points} grid points: a curve needs at least 2")]
+    Grid {
+        /// Grid points asked for.
+        points: usize,
+    },
     /// The observer stopped the bootstrap.
     #[error("interrupted after {done} of {of} refits: start again, or ask for fewer")]
     Interrupted {

@@ -39,10 +39,12 @@
 mod binning;
 mod classification;
 mod counts;
+mod critical;
 mod curves;
 mod error;
 mod limits;
 mod measure;
+mod msr;
 mod power_law;
 mod spectrum;
 mod standard_errors;
@@ -52,10 +54,14 @@ mod zeta;
 pub use binning::{Bin, binned, lsq_beta};
 pub use classification::classification_error;
 pub use counts::StateCounts;
+pub use critical::{
+    Agreement, Candidate, Critical, Estimate, NearestBeta, Segment, SlopePoint, critical,
+};
 pub use curves::{CurvePoint, power_law_curve};
 pub use error::Error;
 pub use limits::{Limits, OptimumPoint, PoissonOptimum, StrictBound};
-pub use measure::{Beta, Critical, Measure, critical};
+pub use measure::{Beta, Measure};
+pub use msr::{MSR_GRID, Msr, MsrPoint, Recording};
 pub use power_law::{Alternative, Comparison, GoodnessOfFit, KMin, PowerLaw, compare};
 pub use spectrum::Spectrum;
 pub use standard_errors::StandardErrors;

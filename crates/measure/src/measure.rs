@@ -122,36 +122,6 @@ impl Beta {
     }
 }
 
-/// The layer at which resolution and relevance trade at par.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Critical {
-    /// Name of the layer.
-    pub layer: String,
-    /// Its exponent by maximum likelihood.
-    pub beta: Option<f64>,
-    /// Standard error of `beta`.
-    pub beta_stderr: Option<f64>,
-}
-
-/// The layer with the largest H\[s\] + H\[k\], the first of several alike; `None` where no
-/// layer has both.
-#[must_use]
-pub fn critical(layers: &[Measure]) -> Option<Critical> {
-    let mut best: Option<(f64, &Measure)> = None;
-    for layer in layers {
-        if let Some(sum) = layer.sum()
-            && best.is_none_or(|(largest, _)| sum > largest)
-        {
-            best = Some((sum, layer));
-        }
-    }
-    best.map(|(_, layer)| Critical {
-        layer: layer.name.clone(),
-        beta: layer.beta.mle,
-        beta_stderr: layer.beta.mle_stderr,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,21 +141,6 @@ mod tests {
         for key in ["mle", "mle_stderr", "k_min", "ks", "p_value", "lsq"] {
             assert!(one["beta"][key].is_null(), "{key}");
         }
-    }
-
-    #[test]
-    fn critical_is_the_largest_sum() {
-        let layers = [
-            measure("H1", &[1; 10]),
-            measure("H2", &[4, 3, 2, 1]),
-            measure("H3", &[10]),
-            measure("H4", &[1]),
-        ];
-        let critical = critical(&layers).unwrap();
-        assert_eq!(critical.layer, "H2");
-        assert_eq!(critical.beta, layers[1].beta.mle);
-        assert!(critical.beta.is_some());
-        assert_eq!(super::critical(&layers[3..]), None);
     }
 
     #[test]

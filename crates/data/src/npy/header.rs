@@ -5,30 +5,26 @@ use std::path::{Path, PathBuf};
 
 use super::MAGIC;
 use crate::Error;
+use crate::element::Element;
 
 /// No header of an array of numbers is longer; `NumPy` itself refuses longer ones.
 const LONGEST: u32 = 10_000;
 /// Remedy for a header that only another writer can have made.
 const AGAIN: &str = "write the file again with numpy.save";
 
-/// One value of these bytes, little-endian.
-pub(super) type Decode = fn(&[u8]) -> f64;
-
 /// What the header of an npy file says.
-pub(super) struct Header {
-    pub(super) path: PathBuf,
-    pub(super) shape: Vec<usize>,
-    pub(super) fortran_order: bool,
-    pub(super) big_endian: bool,
-    /// Bytes of one value.
-    pub(super) size: usize,
-    pub(super) decode: Decode,
+pub(crate) struct Header {
+    pub(crate) path: PathBuf,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) fortran_order: bool,
+    pub(crate) big_endian: bool,
+    pub(crate) element: Element,
     /// Bytes before the first value.
-    start: u64,
+    pub(crate) start: u64,
 }
 
 impl Header {
-    pub(super) fn read(path: &Path, file: &mut impl Read) -> Result<Self, Error> {
+    pub(crate) fn read(path: &Path, file: &mut impl Read) -> Result<Self, Error> {
         let wrong = |problem: String, remedy| Error::Header {
             path: path.to_path_buf(),
             problem,
@@ -98,14 +94,14 @@ impl Header {
             .strip_prefix(['\'', '"'])
             .and_then(|rest| rest.split(['\'', '"']).next())
             .unwrap_or("a structure of several fields");
-        let (size, decode) = descr
+        let element = descr
             .get(1..)
-            .and_then(decoder)
+            .and_then(element)
             .filter(|_| descr.starts_with(['<', '>', '|', '=']))
             .ok_or_else(|| {
                 wrong(
                     format!("values of type {descr}"),
-                    "save booleans, integers or 32- or 64-bit floats, e.g. x.astype('float32')",
+                    "save booleans, integers or floats of 16 to 64 bits, e.g. x.astype('float32')",
                 )
             })?;
         Ok(Self {
@@ -113,14 +109,13 @@ impl Header {
             shape,
             fortran_order,
             big_endian: descr.starts_with('>'),
-            size,
-            decode,
+            element,
             start: u64::from(8 + wide + length),
         })
     }
 
     /// Refuses an empty array, and a header that does not fit a file of `length` bytes.
-    pub(super) fn check_length(&self, path: &Path, length: u64) -> Result<(), Error> {
+    pub(crate) fn check_length(&self, path: &Path, length: u64) -> Result<(), Error> {
         let path = path.to_path_buf();
         let shape = self.shape_text();
         if self.shape.contains(&0) {
@@ -128,12 +123,15 @@ impl Header {
             return Err(Error::Empty { path, what });
         }
         // At most 2^64 axes' product: 128 bits saturate far above the length of any file.
-        let needed = self.shape.iter().fold(self.size as u128, |product, size| {
-            product.saturating_mul(*size as u128)
-        });
+        let needed = self
+            .shape
+            .iter()
+            .fold(self.element.size() as u128, |product, size| {
+                product.saturating_mul(*size as u128)
+            });
         let held = length.saturating_sub(self.start);
         if needed > held.into() {
-            let held = (held / self.size as u64).to_string();
+            let held = (held / self.element.size() as u64).to_string();
             return Err(Error::Truncated { path, shape, held });
         }
         if needed < held.into() {
@@ -148,12 +146,12 @@ impl Header {
     }
 
     /// Number of values; once the length is checked, no more than the file has bytes.
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.shape.iter().map(|size| *size as u64).product()
     }
 
     /// The shape as Python writes it.
-    pub(super) fn shape_text(&self) -> String {
+    pub(crate) fn shape_text(&self) -> String {
         let sizes: Vec<String> = self.shape.iter().map(ToString::to_string).collect();
         format!("({})", sizes.join(", "))
     }
@@ -166,24 +164,21 @@ fn entry<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     Some(rest.strip_prefix(':')?.trim_start())
 }
 
-/// Size and meaning of a `NumPy` type such as `f4`; `None` for others than plain real numbers.
-fn decoder(kind: &str) -> Option<(usize, Decode)> {
-    // Slices of the size named beside them: what `for_each` hands over.
-    fn of<const N: usize>(bytes: &[u8]) -> [u8; N] {
-        bytes.try_into().expect("one value")
-    }
+/// What a `NumPy` type such as `f4` is; `None` for others than plain real numbers.
+fn element(kind: &str) -> Option<Element> {
     Some(match kind {
-        "b1" => (1, |b| f64::from(u8::from(b[0] != 0))),
-        "u1" => (1, |b| f64::from(b[0])),
-        "i1" => (1, |b| f64::from(i8::from_le_bytes(of(b)))),
-        "u2" => (2, |b| f64::from(u16::from_le_bytes(of(b)))),
-        "i2" => (2, |b| f64::from(i16::from_le_bytes(of(b)))),
-        "u4" => (4, |b| f64::from(u32::from_le_bytes(of(b)))),
-        "i4" => (4, |b| f64::from(i32::from_le_bytes(of(b)))),
-        "u8" => (8, |b| u64::from_le_bytes(of(b)) as f64),
-        "i8" => (8, |b| i64::from_le_bytes(of(b)) as f64),
-        "f4" => (4, |b| f64::from(f32::from_le_bytes(of(b)))),
-        "f8" => (8, |b| f64::from_le_bytes(of(b))),
+        "b1" => Element::Bool,
+        "u1" => Element::U8,
+        "i1" => Element::I8,
+        "u2" => Element::U16,
+        "i2" => Element::I16,
+        "u4" => Element::U32,
+        "i4" => Element::I32,
+        "u8" => Element::U64,
+        "i8" => Element::I64,
+        "f2" => Element::F16,
+        "f4" => Element::F32,
+        "f8" => Element::F64,
         _ => return None,
     })
 }
