@@ -1,7 +1,7 @@
 //! Measures as tables for people.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use resrel::experiment::{Judgement, Layer, Mean, Series, Summary, Verdict};
+use resrel::experiment::{Example, Judgement, Layer, Mean, Place, Series, Summary, Verdict};
 use resrel::measure::{Comparison, Critical, Measure, OptimumPoint, StrictBound};
 
 /// One row a measure.
@@ -21,6 +21,33 @@ pub fn measures(measures: &[Measure]) -> String {
             with_error(beta.mle, beta.mle_stderr),
             number(beta.ks, 3),
             number(measure.classification_error, 3),
+        ]);
+    }
+    finish(table)
+}
+
+/// One row a state: what it is, its count, energy and share, and where it was observed.
+pub fn examples(states: &[Example], observations: u64, place: impl Fn(&Place) -> String) -> String {
+    /// Characters of a state that are shown.
+    const SHOWN: usize = 40;
+    let mut table = new(&["state", "k", "E = −ln(k/M)", "share", "rows"]);
+    for Example { state, count, rows } in states {
+        let mut name = state.to_string();
+        if let Some((end, _)) = name.char_indices().nth(SHOWN) {
+            name.truncate(end);
+            name.push('…');
+        }
+        let share = *count as f64 / observations as f64;
+        let rows = rows.as_ref().map_or("–".into(), |rows| {
+            rows.iter().map(&place).collect::<Vec<_>>().join(" ")
+        });
+        table.add_row([
+            // Text may hold anything; a terminal shall only be written to.
+            name.escape_debug().to_string(),
+            count.to_string(),
+            number(Some(0.0_f64.max(-share.ln())), 3),
+            number(Some(share), 4),
+            rows,
         ]);
     }
     finish(table)
@@ -102,13 +129,10 @@ pub fn claims(judgements: &[Judgement]) -> String {
 
 /// The critical layer in words.
 pub fn verdict(critical: Option<&Critical>) -> String {
-    let Some(critical) = critical else {
-        return "No layer has a resolution to compare.".into();
-    };
-    let beta = critical.beta.map_or(String::new(), |_| {
-        format!(", β = {}", with_error(critical.beta, critical.beta_stderr))
-    });
-    format!("{} has the largest H[s]+H[k]{beta}.", critical.layer)
+    critical.map_or_else(
+        || "No layer has a resolution to compare.".into(),
+        |critical| format!("{}.", critical.words),
+    )
 }
 
 /// Names and values, one pair a row.

@@ -141,6 +141,16 @@ impl StateReader {
         }
     }
 
+    /// Whether there are labels beside the states.
+    #[must_use]
+    pub fn has_labels(&self) -> bool {
+        match &self.format {
+            Format::Array(_) => false,
+            Format::Parquet(parquet) => parquet.has_labels(),
+            Format::Text(text) => text.has_labels(),
+        }
+    }
+
     /// The share of the file that has been read, 0 … 1; 0 where its length is unknown.
     #[must_use]
     pub fn done(&self) -> f64 {

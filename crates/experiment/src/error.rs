@@ -39,6 +39,17 @@ pub enum Error {
         /// Why.
         source: Box<Error>,
     },
+    /// States that cannot be counted, or not with those of other files.
+    #[error("{}: {problem}", path.display())]
+    States {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// The observer stopped the work.
+    #[error("interrupted before the end; nothing was kept")]
+    Interrupted,
     /// The output folder belongs to another run.
     #[error("{}: holds another run ({difference}); choose another --out or delete the folder", folder.display())]
     OtherRun {

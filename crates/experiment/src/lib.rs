@@ -5,6 +5,7 @@
 //! its claims are judged ([`judge`]), from records alone.
 
 mod claims;
+mod count;
 mod error;
 mod files;
 mod recipe;
@@ -14,6 +15,10 @@ mod summary;
 mod unit;
 
 pub use claims::{Judgement, Verdict, judge};
+pub use count::{
+    CountEvent, CountObserver, CountOptions, Example, Examples, FileCounts, Missing, Place,
+    StateName, count_files,
+};
 pub use error::Error;
 pub use files::write_file;
 pub use recipe::{

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use resrel_measure::{Measure, Spectrum};
+use resrel_measure::{Candidate, Critical, Estimate, Measure, Spectrum};
 
 use crate::{Error, Record, Series, Sidecar};
 
@@ -54,6 +54,23 @@ impl Layer<'_> {
     /// The mean of one of the measure's numbers.
     pub fn mean(&self, number: impl Fn(&Measure) -> Option<f64>) -> Option<Mean> {
         Mean::of(self.measures.iter().map(|measure| number(measure)))
+    }
+
+    fn candidate(&self) -> Candidate {
+        if let [measure] = self.measures[..] {
+            return measure.into();
+        }
+        let mean = |number: fn(&Measure) -> Option<f64>| {
+            let mean = self.mean(number)?;
+            Estimate::new(Some(mean.value), mean.stderr)
+        };
+        Candidate {
+            name: self.name.to_owned(),
+            resolution: mean(|m| m.resolution),
+            relevance: mean(|m| m.relevance),
+            sum: mean(Measure::sum),
+            beta: mean(|m| m.beta.mle),
+        }
     }
 
     /// Number of realizations.
@@ -151,6 +168,14 @@ impl<'a> Summary<'a> {
     /// The layers of one series, from the first to the last; none where the series is missing.
     pub fn layers(&self, series: Series) -> &[Layer<'a>] {
         self.series.get(&series).map_or(&[], Vec::as_slice)
+    }
+
+    /// The critical point of one series: of its only realization with the errors of each measure, or
+    /// of the means over realizations with theirs.
+    #[must_use]
+    pub fn critical(&self, series: Series) -> Option<Critical> {
+        let layers: Vec<Candidate> = self.layers(series).iter().map(Layer::candidate).collect();
+        Critical::of(&layers)
     }
 
     /// Number of realizations of one series.

@@ -224,7 +224,7 @@ impl StateCounts {
 }
 
 #[inline]
-fn hash(state: &[u64]) -> u64 {
+pub(crate) fn hash(state: &[u64]) -> u64 {
     let mut hasher = HASHER.build_hasher();
     for &word in state {
         hasher.write_u64(word);

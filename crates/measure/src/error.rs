@@ -48,6 +48,24 @@ pub enum Error {
     /// More distinct states than an index can name.
     #[error("more than {} distinct states: count the parts on their own", u32::MAX)]
     TooManyStates,
+    /// Too little memory to count in.
+    #[error("{given} bytes of memory for counting: give at least {least} MiB")]
+    Memory {
+        /// Bytes given.
+        given: u64,
+        /// Least number of MiB.
+        least: u64,
+    },
+    /// What did not fit into memory could not be written to disk, or not be read back.
+    #[error(
+        "{folder}: a temporary file for what does not fit into memory failed: {problem}; give more memory, or a folder with more room"
+    )]
+    Spill {
+        /// The folder.
+        folder: String,
+        /// What went wrong.
+        problem: String,
+    },
     /// Two tables of states of different widths.
     #[error("states of {theirs} words cannot be merged into states of {ours}: count both alike")]
     Width {

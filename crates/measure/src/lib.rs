@@ -38,9 +38,11 @@
 
 mod binning;
 mod classification;
+mod counting;
 mod counts;
 mod critical;
 mod curves;
+mod energies;
 mod error;
 mod limits;
 mod measure;
@@ -53,11 +55,13 @@ mod zeta;
 
 pub use binning::{Bin, binned, lsq_beta};
 pub use classification::classification_error;
+pub use counting::{Batch, Counted, Counter, State, StateShape, States, Visit};
 pub use counts::StateCounts;
 pub use critical::{
     Agreement, Candidate, Critical, Estimate, NearestBeta, Segment, SlopePoint, critical,
 };
 pub use curves::{CurvePoint, power_law_curve};
+pub use energies::EnergyLevel;
 pub use error::Error;
 pub use limits::{Limits, OptimumPoint, PoissonOptimum, StrictBound};
 pub use measure::{Beta, Measure};

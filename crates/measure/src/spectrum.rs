@@ -137,7 +137,7 @@ impl Spectrum {
     }
 
     /// −ln(n/M), exact also where n is close to M.
-    fn information(&self, n: u64) -> f64 {
+    pub(crate) fn information(&self, n: u64) -> f64 {
         let m = self.observations as f64;
         let rest = self.observations - n;
         if rest < n {

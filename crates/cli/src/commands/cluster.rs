@@ -116,7 +116,11 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
             clustering.measure.name
         );
     }
-    let value = json!({ "layers": clusterings, "critical": critical(&measures) });
+    let critical = critical(&measures);
+    if clusterings.len() > 1 {
+        text += &table::verdict(critical.as_ref());
+    }
+    let value = json!({ "layers": clusterings, "critical": critical });
     console.show(&text, &value)
 }
 

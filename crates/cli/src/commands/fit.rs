@@ -149,7 +149,7 @@ fn bootstrap(
 }
 
 /// Why there is no fit.
-fn undefined(spectrum: &Spectrum, k_min: KMin) -> String {
+pub fn undefined(spectrum: &Spectrum, k_min: KMin) -> String {
     let largest = spectrum.max_frequency();
     match k_min {
         _ if spectrum.states() == 1 => "there is only one state".into(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use resrel::experiment::{
     Figure, Judgement, Plan, Record, Series, Sidecar, Summary, judge, write_file,
 };
-use resrel::measure::{Critical, Measure, critical};
+use resrel::measure::{Critical, Measure};
 use resrel_report::fig2;
 use serde_json::json;
 
@@ -59,7 +59,7 @@ pub struct Report {
     pub text: String,
     /// The layers of the first trained network.
     pub layers: Vec<Measure>,
-    /// Its critical layer.
+    /// The critical layer over all realizations.
     pub critical: Option<Critical>,
     /// Every record.
     pub records: Vec<Record>,
@@ -84,7 +84,7 @@ pub fn draw(plan: &Plan, records: &[(Record, Sidecar)], out: &Path) -> Result<Re
         .iter()
         .find(|(record, _)| record.unit.series == Series::Trained);
     let layers = trained.map_or_else(Vec::new, |(record, _)| record.layers.clone());
-    let critical = critical(&layers);
+    let critical = summary.critical(Series::Trained);
     let mut text = table::summary(&summary);
     let realizations = summary.realizations(Series::Trained);
     text += "\nH[s] and H[k] are fractions of ln M";

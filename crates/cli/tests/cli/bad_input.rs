@@ -101,6 +101,11 @@ fn files_that_are_not_what_they_should_be_are_named() {
             format!("cluster {file} --k 2"),
             format!("{TRAIN} {file}"),
         ] {
+            // A vector of whole numbers holds a state in each entry; it is no matrix of images.
+            if line == "measure line.npy" {
+                assert_eq!(room.json(&line)["m"], 4);
+                continue;
+            }
             let said = room.refused(&line);
             tells(&said, &[file]);
             tells(&said, &words);

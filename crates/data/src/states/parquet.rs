@@ -117,6 +117,10 @@ impl ParquetReader {
         self.states.kind()
     }
 
+    pub(super) fn has_labels(&self) -> bool {
+        self.labels.is_some()
+    }
+
     pub(super) fn done(&self) -> f64 {
         self.row as f64 / self.rows as f64
     }

@@ -90,6 +90,10 @@ impl TextReader {
         self.states.kind()
     }
 
+    pub(super) fn has_labels(&self) -> bool {
+        self.labels.is_some()
+    }
+
     pub(super) fn done(&self) -> f64 {
         self.lines.source.done()
     }

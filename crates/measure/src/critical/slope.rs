@@ -134,8 +134,8 @@ fn stderr(nodes: &[Place], interval: usize) -> Option<f64> {
         Some(curve.parity().ok()?.1)
     };
     let mut variance = 0.0;
-    for moved in interval.saturating_sub(1)..(interval + 3).min(nodes.len()) {
-        let Place { x, y, .. } = nodes[moved];
+    let around = nodes.iter().enumerate().take(interval + 3);
+    for (moved, Place { x, y, .. }) in around.skip(interval.saturating_sub(1)) {
         for (across, up) in [(x.stderr?, 0.0), (0.0, y.stderr?)] {
             let change = place(moved, across, up)? - place(moved, -across, -up)?;
             variance += (change / 2.0).powi(2);

@@ -383,8 +383,8 @@ proptest! {
         }
         for layer in &layers {
             let x = layer.resolution.unwrap().value;
-            let knot = curve.knots().iter().find(|knot| knot[0] == x).unwrap();
-            prop_assert_eq!(knot[1], layer.relevance.unwrap().value);
+            let knot = curve.knots().iter().find(|knot| knot[0].to_bits() == x.to_bits()).unwrap();
+            prop_assert_eq!(knot[1].to_bits(), layer.relevance.unwrap().value.to_bits());
         }
         if let Some(slope) = Critical::of(&layers).unwrap().slope {
             let best = layers.iter().map(|l| l.sum.unwrap().value).fold(f64::MIN, f64::max);

@@ -36,9 +36,9 @@ fn by_hashing<K: std::hash::Hash + Eq>(bins: impl Iterator<Item = K>) -> (f64, f
     let mut counts = HashMap::new();
     bins.for_each(|bin| *counts.entry(bin).or_insert(0_u32) += 1);
     let mut states = HashMap::new();
-    counts
-        .values()
-        .for_each(|k| *states.entry(*k).or_insert(0_u32) += 1);
+    for k in counts.values() {
+        *states.entry(*k).or_insert(0_u32) += 1;
+    }
     let m: f64 = counts.values().map(|k| f64::from(*k)).sum();
     let entropy = |p: f64| -p * p.ln() / m.ln();
     let resolution = counts.values().map(|k| entropy(f64::from(*k) / m)).sum();
@@ -251,8 +251,8 @@ proptest! {
         prop_assert_eq!(msr.msr.is_none(), first == last);
         for point in &msr.curve {
             let bin = |t: &i32| {
-                let bin = i64::from(t - start) * point.bins as i64 / i64::from(end - start);
-                bin.min(point.bins as i64 - 1)
+                let bin = i64::from(t - start) * point.bins.cast_signed() / i64::from(end - start);
+                bin.min(point.bins.cast_signed() - 1)
             };
             let (resolution, relevance) = by_hashing(times.iter().map(bin));
             prop_assert!((point.resolution - resolution).abs() < 1e-13);
