@@ -49,6 +49,7 @@ mod measure;
 mod msr;
 mod power_law;
 mod spectrum;
+mod standard_errors;
 mod subsample;
 mod zeta;
 
@@ -67,5 +68,6 @@ pub use measure::{Beta, Measure};
 pub use msr::{MSR_GRID, Msr, MsrPoint, Recording};
 pub use power_law::{Alternative, Comparison, GoodnessOfFit, KMin, PowerLaw, compare};
 pub use spectrum::Spectrum;
+pub use standard_errors::StandardErrors;
 pub use subsample::Subsampler;
 pub use zeta::hurwitz_zeta;

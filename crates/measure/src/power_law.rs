@@ -53,17 +53,9 @@ impl PowerLaw {
     #[must_use]
     pub fn fit(spectrum: &Spectrum, k_min: u64) -> Option<Self> {
         let k_min = k_min.max(1);
-        let pairs = spectrum.pairs();
-        let tail = &pairs[pairs.partition_point(|&(k, _)| k < k_min)..];
-        let n: u64 = tail.iter().map(|&(_, m_k)| m_k).sum();
-        if n < 2 || tail[tail.len() - 1].0 == k_min {
-            return None;
-        }
+        let tail = tail(spectrum, k_min);
+        let Likelihood { gamma, n, total } = Likelihood::largest(tail, k_min)?;
         let q = k_min as f64;
-        let total = sum(tail
-            .iter()
-            .map(|&(k, m_k)| m_k as f64 * ((k - k_min) as f64 / q).ln_1p()));
-        let gamma = solve(total / n as f64, q)?;
         let moments = Moments::new(gamma, q);
         let gamma_stderr = (n as f64 * moments.variance()).sqrt().recip();
         let log_likelihood = -(n as f64) * moments.norm.ln() - gamma * total;
@@ -97,6 +89,41 @@ impl PowerLaw {
     #[must_use]
     pub fn beta(&self) -> f64 {
         self.gamma - 1.0
+    }
+}
+
+/// The exponent β of largest likelihood of all states, without the distances and errors of a fit.
+pub(crate) fn beta_mle(spectrum: &Spectrum) -> Option<f64> {
+    Likelihood::largest(spectrum.pairs(), 1).map(|largest| largest.gamma - 1.0)
+}
+
+/// The pairs with k ≥ `k_min`.
+fn tail(spectrum: &Spectrum, k_min: u64) -> &[(u64, u64)] {
+    let pairs = spectrum.pairs();
+    &pairs[pairs.partition_point(|&(k, _)| k < k_min)..]
+}
+
+/// Where the likelihood of a tail is largest.
+struct Likelihood {
+    gamma: f64,
+    /// States in the tail.
+    n: u64,
+    /// Σ m_k ln(k/k_min).
+    total: f64,
+}
+
+impl Likelihood {
+    fn largest(tail: &[(u64, u64)], k_min: u64) -> Option<Self> {
+        let n: u64 = tail.iter().map(|&(_, m_k)| m_k).sum();
+        if n < 2 || tail[tail.len() - 1].0 == k_min {
+            return None;
+        }
+        let q = k_min as f64;
+        let total = sum(tail
+            .iter()
+            .map(|&(k, m_k)| m_k as f64 * ((k - k_min) as f64 / q).ln_1p()));
+        let gamma = solve(total / n as f64, q)?;
+        Some(Self { gamma, n, total })
     }
 }
 
