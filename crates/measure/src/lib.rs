@@ -43,6 +43,7 @@ mod counts;
 mod critical;
 mod curves;
 mod energies;
+mod entropy;
 mod error;
 mod limits;
 mod measure;
@@ -62,6 +63,7 @@ pub use critical::{
 };
 pub use curves::{CurvePoint, power_law_curve};
 pub use energies::EnergyLevel;
+pub use entropy::{EntropyEstimate, chao_shen, grassberger, miller_madow, nsb};
 pub use error::Error;
 pub use limits::{Limits, OptimumPoint, PoissonOptimum, StrictBound};
 pub use measure::{Beta, Measure};

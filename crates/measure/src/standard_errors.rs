@@ -41,7 +41,7 @@ const KEPT: f64 = 0.618_033_988_749_894_9;
 /// Subsamples; the standard error is itself known to 1/√(2 · 100) = 7 %.
 const SUBSAMPLES: u64 = 100;
 /// Fewest observations of which subsamples tell anything.
-const FEWEST: u64 = 30;
+pub(crate) const FEWEST: u64 = 30;
 /// A fixed seed: the standard errors are a function of the spectrum alone.
 const SEED: u64 = 0;
 
@@ -75,35 +75,27 @@ pub struct StandardErrors {
 
 impl StandardErrors {
     /// The standard errors of a spectrum, with a fixed seed: the same spectrum has the same ones.
-    /// Takes some 5 ms for M = 60,000.
+    /// Takes some 10 ms for M = 60,000, and some seconds for M = 10⁹.
     #[must_use]
     pub fn of(spectrum: &Spectrum) -> Self {
-        let m = spectrum.observations();
-        if m < FEWEST {
-            let reason = Some(format!("M = {m}: standard errors need {FEWEST} observations"));
-            return Self {
-                reason: reason.clone(),
-                beta_reason: reason,
-                ..Self::default()
-            };
-        }
-        let size = (m as f64 * KEPT).round() as u64;
-        let (mut relevances, mut betas) = (Vec::new(), Vec::new());
-        // M ≥ 30, so the size is between 1 and M.
-        if let Ok(sampler) = Subsampler::new(spectrum, size) {
-            let stream = Stream::new(SEED, Purpose::Subsampling, 0);
-            for index in 0..SUBSAMPLES {
-                let subsample = sampler.draw(&mut stream.rng(index));
-                relevances.push(subsample.relevance());
-                betas.extend(beta_mle(&subsample));
+        let values = |sample: &Spectrum| (sample.relevance(), beta_mle(sample));
+        let Subsampled { values, scale } = match subsampled(spectrum, 0, values) {
+            Ok(subsampled) => subsampled,
+            Err(reason) => {
+                return Self {
+                    reason: Some(reason.clone()),
+                    beta_reason: Some(reason),
+                    ..Self::default()
+                };
             }
-        }
-        let scale = (size as f64 / (m - size) as f64).sqrt();
-        let undefined = SUBSAMPLES - betas.len() as u64;
+        };
+        let (relevances, betas): (Vec<f64>, Vec<Option<f64>>) = values.into_iter().unzip();
+        let betas: Vec<f64> = betas.into_iter().flatten().collect();
+        let undefined = SUBSAMPLES as usize - betas.len();
         let beta_reason = if beta_mle(spectrum).is_none() {
-            Some("β itself does not exist".to_owned())
+            Some("there is no β".to_owned())
         } else if undefined > 0 {
-            let reason = format!("β does not exist in {undefined} of {SUBSAMPLES} subsamples");
+            let reason = format!("{undefined} of {SUBSAMPLES} subsamples have no β");
             Some(reason)
         } else {
             None
@@ -116,6 +108,39 @@ impl StandardErrors {
             beta_reason,
         }
     }
+}
+
+/// What subsamples of a spectrum say.
+pub(crate) struct Subsampled<T> {
+    /// Of each subsample.
+    pub values: Vec<T>,
+    /// What their standard deviation is multiplied by, √(M′/(M − M′)).
+    pub scale: f64,
+}
+
+/// The values of 100 subsamples of M′ = .618 M; `stream` tells random numbers of different uses apart.
+///
+/// # Errors
+/// In words, where the observations are too few.
+pub(crate) fn subsampled<T>(
+    spectrum: &Spectrum,
+    stream: u64,
+    of: impl Fn(&Spectrum) -> T,
+) -> Result<Subsampled<T>, String> {
+    let m = spectrum.observations();
+    if m < FEWEST {
+        return Err(format!(
+            "standard errors need at least {FEWEST} observations"
+        ));
+    }
+    let size = (m as f64 * KEPT).round() as u64;
+    let sampler = Subsampler::new(spectrum, size).map_err(|error| error.to_string())?;
+    let stream = Stream::new(SEED, Purpose::Subsampling, stream);
+    let draw = |index| of(&sampler.draw(&mut stream.rng(index)));
+    Ok(Subsampled {
+        values: (0..SUBSAMPLES).map(draw).collect(),
+        scale: (size as f64 / (m - size) as f64).sqrt(),
+    })
 }
 
 /// The delete-1 jackknife's standard error of H\[s\] in nats, for M ≥ 2.

@@ -152,10 +152,7 @@ fn curves_are_drawn() {
     let room = Room::new();
     room.write("long.csv", TABLE);
     let line = "msr long.csv --unit neuron --time seconds --plot";
-    tells(
-        &room.succeeds(&format!("{line} curves.svg")),
-        &["b"],
-    );
+    tells(&room.succeeds(&format!("{line} curves.svg")), &["b"]);
     let svg = String::from_utf8(room.files()[&room.at("curves.svg")].clone()).expect("text");
     tells(
         &svg,
