@@ -37,6 +37,14 @@ pub enum Error {
         /// Most points that there can be.
         most: usize,
     },
+    /// Too few observations for a curve.
+    #[error("{m} observations: a subsampling curve needs at least {fewest}")]
+    CurveObservations {
+        /// Observations that there are.
+        m: u64,
+        /// Fewest that it takes.
+        fewest: u64,
+    },
     /// Fewer classes than states that were observed.
     #[error("{classes} classes, but {states} states were observed: give at least {states} classes")]
     Classes {

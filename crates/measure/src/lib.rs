@@ -71,5 +71,5 @@ pub use msr::{MSR_GRID, Msr, MsrPoint, Recording};
 pub use power_law::{Alternative, Comparison, GoodnessOfFit, KMin, PowerLaw, compare};
 pub use spectrum::Spectrum;
 pub use standard_errors::StandardErrors;
-pub use subsample::Subsampler;
+pub use subsample::{Change, CurveSize, Subsampler, SubsamplingCurve};
 pub use zeta::hurwitz_zeta;

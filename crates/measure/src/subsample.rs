@@ -1,9 +1,12 @@
 //! Exact subsamples without replacement of a spectrum.
 
+mod curve;
+
 use rand_distr::{Binomial, Distribution, Uniform};
 use resrel_kernels::StreamRng;
 
 use crate::{Error, Spectrum};
+pub use curve::{Change, CurveSize, SubsamplingCurve};
 
 /// The thinning aims this many of its standard deviations above the size, so that some 0.1 % of the
 /// thinnings fall short and are drawn again.
