@@ -2,7 +2,9 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use resrel::experiment::{Example, Judgement, Layer, Mean, Place, Series, Summary, Verdict};
-use resrel::measure::{Comparison, Critical, Measure, Msr, OptimumPoint, StrictBound};
+use resrel::measure::{
+    Comparison, Critical, CurveSize, EntropyEstimate, Measure, Msr, OptimumPoint, StrictBound,
+};
 
 /// One row a measure.
 pub fn measures(measures: &[Measure]) -> String {
@@ -14,13 +16,43 @@ pub fn measures(measures: &[Measure]) -> String {
         table.add_row([
             measure.name.clone(),
             measure.states.to_string(),
-            number(measure.resolution, 4),
-            number(measure.relevance, 4),
+            with_error(measure.resolution, measure.resolution_stderr, 4),
+            with_error(measure.relevance, measure.relevance_stderr, 4),
             number(measure.sum(), 4),
             measure.max_frequency.to_string(),
-            with_error(beta.mle, beta.mle_stderr),
+            with_error(beta.mle, beta.mle_stderr, 2),
             number(beta.ks, 3),
             number(measure.classification_error, 3),
+        ]);
+    }
+    finish(table)
+}
+
+/// One row a size of subsamples.
+pub fn subsamples(sizes: &[CurveSize]) -> String {
+    let mut table = new(&["M'", "H[s]", "H[k]", "H[s], nats", "H[k], nats", "β"]);
+    for size in sizes {
+        table.add_row([
+            size.m.to_string(),
+            with_error(Some(size.resolution), size.resolution_spread, 4),
+            with_error(Some(size.relevance), size.relevance_spread, 4),
+            number(Some(size.resolution_nats), 4),
+            number(Some(size.relevance_nats), 4),
+            with_error(size.beta, size.beta_spread, 3),
+        ]);
+    }
+    finish(table)
+}
+
+/// One row an estimate of the entropy.
+pub fn estimates(estimates: &[EntropyEstimate]) -> String {
+    let mut table = new(&["", "nats", "of ln M", ""]);
+    for estimate in estimates {
+        table.add_row([
+            estimate.name.to_owned(),
+            with_error(estimate.nats, estimate.stderr, 4),
+            number(estimate.fraction, 4),
+            estimate.reason.clone().unwrap_or_default(),
         ]);
     }
     finish(table)
@@ -218,10 +250,10 @@ fn cell(layer: &Layer, value: fn(&Measure) -> Option<f64>, digits: usize) -> Str
     }
 }
 
-fn with_error(value: Option<f64>, stderr: Option<f64>) -> String {
+fn with_error(value: Option<f64>, stderr: Option<f64>, digits: usize) -> String {
     match (value, stderr) {
-        (Some(value), Some(stderr)) => format!("{value:.2} ± {stderr:.2}"),
-        _ => number(value, 2),
+        (Some(value), Some(stderr)) => format!("{value:.digits$} ± {stderr:.digits$}"),
+        _ => number(value, digits),
     }
 }
 

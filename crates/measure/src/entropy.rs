@@ -37,22 +37,16 @@ impl EntropyEstimate {
     /// # Errors
     /// [`Error::Classes`] if `classes` is below the number of observed states.
     pub fn all(spectrum: &Spectrum, classes: Option<u64>) -> Result<Vec<Self>, Error> {
-        let plain: [(&'static str, fn(&Spectrum) -> f64); 4] = [
-            ("plug-in", Spectrum::resolution),
-            ("miller-madow", miller_madow),
-            ("grassberger", grassberger),
-            ("chao-shen", chao_shen),
-        ];
-        let subsamples = subsampled(spectrum, 1, |sample| plain.map(|(_, of)| of(sample)));
-        let mut all: Vec<Self> = plain
-            .iter()
+        let subsamples = subsampled(spectrum, 1, without_classes);
+        let mut all: Vec<Self> = without_classes(spectrum)
+            .into_iter()
             .enumerate()
-            .map(|(place, &(name, of))| {
+            .map(|(place, (name, nats))| {
                 let stderr = subsamples.as_ref().map(|Subsampled { values, scale }| {
-                    let values: Vec<f64> = values.iter().map(|all| all[place]).collect();
+                    let values: Vec<f64> = values.iter().map(|all| all[place].1).collect();
                     scale * deviation(&values)
                 });
-                Self::new(name, spectrum, of(spectrum), stderr)
+                Self::new(name, spectrum, nats, stderr)
             })
             .collect();
         all.push(match classes {
@@ -90,6 +84,16 @@ impl EntropyEstimate {
     }
 }
 
+/// The estimates that need not know the number of states, by name, in nats.
+fn without_classes(spectrum: &Spectrum) -> [(&'static str, f64); 4] {
+    [
+        ("plug-in", spectrum.resolution()),
+        ("miller-madow", miller_madow(spectrum)),
+        ("grassberger", grassberger(spectrum)),
+        ("chao-shen", chao_shen(spectrum)),
+    ]
+}
+
 /// The estimate of Miller and Madow in nats, H\[s\] + (S − 1)/2M for S observed states.
 ///
 /// Source: Miller, "Note on the bias of information estimates", Information Theory in Psychology
@@ -111,7 +115,7 @@ pub fn grassberger(spectrum: &Spectrum) -> f64 {
     let m = spectrum.observations() as f64;
     let logarithm = |k: u64| {
         let x = k as f64;
-        let swing = 0.5 * (special::digamma((x + 1.0) / 2.0) - special::digamma(x / 2.0));
+        let swing = 0.5 * (special::digamma(0.5 * x + 0.5) - special::digamma(0.5 * x));
         special::digamma(x) + if k.is_multiple_of(2) { swing } else { -swing }
     };
     // A source of one state has an entropy of 0, which only the difference of each term shows.

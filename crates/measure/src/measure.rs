@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Limits, PowerLaw, Spectrum, lsq_beta};
+use crate::{Limits, PowerLaw, Spectrum, StandardErrors, lsq_beta};
 
 /// Smallest frequency that enters a fit unless asked otherwise: all states.
 const DEFAULT_K_MIN: u64 = 1;
@@ -27,9 +27,9 @@ pub struct Measure {
     pub resolution_nats: f64,
     /// Relevance H\[k\] in nats.
     pub relevance_nats: f64,
-    /// Standard error of `resolution`.
+    /// Standard error of `resolution`, by [`StandardErrors`].
     pub resolution_stderr: Option<f64>,
-    /// Standard error of `relevance`.
+    /// Standard error of `relevance`, by [`StandardErrors`].
     pub relevance_stderr: Option<f64>,
     /// Largest number of observations in one state.
     pub max_frequency: u64,
@@ -45,8 +45,9 @@ pub struct Measure {
 
 impl Measure {
     /// Everything that the spectrum alone determines, and the classification error where labels
-    /// are known. What needs more (standard errors, p-values) stays `None`; `bound` and `optimum` do
-    /// where M is 1 or above 10¹². The first measure of each M takes some 0.1 s for its [`Limits`].
+    /// are known. What needs more (p-values) stays `None`; `bound` and `optimum` do
+    /// where M is 1 or above 10¹². The first measure of each M takes some 0.1 s for its [`Limits`], each
+    /// some 10 ms for its [`StandardErrors`].
     #[must_use]
     pub fn new(
         name: impl Into<String>,
@@ -58,6 +59,8 @@ impl Measure {
         // Rounding may put distinct states a hair beyond ln M, where nothing is.
         let resolution = spectrum.fraction(resolution_nats).map(|h_s| h_s.min(1.0));
         let limits = Limits::of(spectrum.observations()).ok();
+        let errors = StandardErrors::of(spectrum);
+        let fraction = |nats: Option<f64>| spectrum.fraction(nats?);
         Self {
             name: name.into(),
             m: spectrum.observations(),
@@ -66,11 +69,14 @@ impl Measure {
             relevance: spectrum.fraction(relevance_nats),
             resolution_nats,
             relevance_nats,
-            resolution_stderr: None,
-            relevance_stderr: None,
+            resolution_stderr: fraction(errors.resolution),
+            relevance_stderr: fraction(errors.relevance),
             max_frequency: spectrum.max_frequency(),
             classification_error: classification_error.filter(|error| error.is_finite()),
-            beta: Beta::new(spectrum, DEFAULT_K_MIN),
+            beta: Beta {
+                mle_jackknife_stderr: errors.beta,
+                ..Beta::new(spectrum, DEFAULT_K_MIN)
+            },
             bound: limits
                 .as_ref()
                 .zip(resolution)
@@ -94,8 +100,13 @@ impl Measure {
 pub struct Beta {
     /// Discrete maximum likelihood over states with k ≥ `k_min`.
     pub mle: Option<f64>,
-    /// Standard error of `mle`.
+    /// Standard error of `mle` from the likelihood, which takes the frequencies of the states for
+    /// independent draws of the law.
     pub mle_stderr: Option<f64>,
+    /// Standard error of `mle` by the delete-d jackknife over observations, which takes only the
+    /// observations for independent: [`StandardErrors::beta`]. `None` where it was not computed.
+    #[serde(default)]
+    pub mle_jackknife_stderr: Option<f64>,
     /// Smallest frequency that entered the fit.
     pub k_min: Option<u64>,
     /// Kolmogorov–Smirnov distance between the fit and the frequencies.
@@ -114,6 +125,7 @@ impl Beta {
         Self {
             mle: fit.map(|fit| fit.beta()),
             mle_stderr: fit.map(|fit| fit.gamma_stderr),
+            mle_jackknife_stderr: None,
             k_min: fit.map(|fit| fit.k_min),
             ks: fit.map(|fit| fit.ks),
             p_value: None,

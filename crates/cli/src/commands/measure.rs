@@ -1,5 +1,6 @@
 //! `resrel measure`: anybody's states or counts.
 
+mod finite;
 mod reasons;
 mod size;
 
@@ -21,6 +22,7 @@ use crate::failure::Failure;
 use crate::plot::PlotFile;
 use crate::progress::Bar;
 use crate::table;
+use finite::{Finite, Found};
 use reasons::reasons;
 use size::Size;
 
@@ -44,6 +46,7 @@ use size::Size;
 #[command(after_help = "\
     Example: resrel measure hidden.npy --threshold 0.5 --labels labels.npy\n\
     Example: resrel measure visits.parquet --column user --memory 4GiB --examples 5\n\
+    Example: resrel measure words.txt --subsample --estimators\n\
     Example: resrel measure monday.csv.gz --column word --save-counts monday.parquet\n\
     Example: resrel measure monday.parquet tuesday.parquet")]
 pub struct Arguments {
@@ -91,6 +94,8 @@ pub struct Arguments {
     /// Show the N most and the N least populated states, with rows where they were observed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     examples: Option<u16>,
+    #[command(flatten)]
+    finite: Finite,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -113,6 +118,8 @@ struct Report {
     dropped: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     examples: Option<Examples>,
+    #[serde(flatten)]
+    finite: Found,
     /// Why a number is null, by its key.
     reasons: BTreeMap<&'static str, String>,
 }
@@ -137,6 +144,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
         plot.save(&measure_plot(&spectrum, &measure))?;
     }
     let report = Report {
+        finite: arguments.finite.look(&spectrum)?,
         reasons: reasons(&spectrum, &measure),
         dropped: counts
             .as_ref()
@@ -242,6 +250,7 @@ impl Report {
                     table::examples(states, measure.m, |place| place_in(files, place)).trim_end();
             }
         }
+        text += &self.finite.text();
         text
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Room, drop_timings, results};
+use crate::support::{Room, drop_timings, results, tells};
 
 /// The keys of a measure.
 const MEASURE: [&str; 14] = [
@@ -21,7 +21,15 @@ const MEASURE: [&str; 14] = [
     "bound",
     "optimum",
 ];
-const BETA: [&str; 6] = ["mle", "mle_stderr", "k_min", "ks", "p_value", "lsq"];
+const BETA: [&str; 7] = [
+    "mle",
+    "mle_stderr",
+    "mle_jackknife_stderr",
+    "k_min",
+    "ks",
+    "p_value",
+    "lsq",
+];
 
 fn has_keys(value: &Value, keys: &[&str]) {
     let map = value.as_object().expect("an object");
@@ -235,5 +243,89 @@ fn units_and_status_are_listed() {
     assert_eq!(
         (&status["begun"], &status["waiting"]),
         (&Value::Array(vec![]), &Value::Array(vec![]))
+    );
+}
+
+#[test]
+fn what_a_finite_sample_says_of_its_source() {
+    let room = Room::new();
+    room.write(
+        "counts.txt",
+        "410\n390\n305\n295\n155\n145\n105\n95\n55\n45\n",
+    );
+    let measure = room.json("measure counts.txt --counts");
+    is_measure(&measure, &["reasons"]);
+    for key in ["resolution_stderr", "relevance_stderr"] {
+        let stderr = measure[key].as_f64().expect("a number");
+        assert!((1e-4..0.02).contains(&stderr), "{key}: {stderr}");
+    }
+    assert!(measure["beta"]["mle_jackknife_stderr"].is_number());
+    let line = "measure counts.txt --counts --subsample=3 --estimators --classes 12";
+    let more = room.json(line);
+    is_measure(&more, &["reasons", "subsampling", "estimators"]);
+    assert_eq!(more, room.json(&format!("{line} --threads 1")));
+    let curve = &more["subsampling"];
+    has_keys(
+        curve,
+        &[
+            "points",
+            "resolution",
+            "relevance",
+            "beta",
+            "converged",
+            "words",
+        ],
+    );
+    let points = curve["points"].as_array().expect("points");
+    let sizes: Vec<u64> = points
+        .iter()
+        .filter_map(|point| point["m"].as_u64())
+        .collect();
+    assert_eq!(sizes, [30, 245, 1000, 2000]);
+    assert_eq!(points[3]["resolution"], measure["resolution"]);
+    assert!(points[3]["resolution_spread"].is_null());
+    assert_eq!(curve["converged"], true);
+    let estimates = more["estimators"].as_array().expect("estimates");
+    assert_eq!(estimates[0]["nats"], measure["resolution_nats"]);
+    assert_eq!(estimates[4]["name"], "nsb");
+    assert!(
+        estimates
+            .iter()
+            .all(|estimate| estimate["stderr"].is_number())
+    );
+    // Miller–Madow by hand: nine states beyond the first, M = 2000.
+    let corrected = estimates[1]["nats"].as_f64().expect("a number");
+    let plug_in = estimates[0]["nats"].as_f64().expect("a number");
+    assert!((corrected - plug_in - 9.0 / 4000.0).abs() < 1e-12);
+    let text = room.succeeds(line);
+    tells(&text, &["have converged: ", "miller-madow", "0.9"]);
+    for (line, words) in [
+        ("--subsample=1", &["--subsample: 1 points", "2 to 100"]),
+        (
+            "--estimators --classes 9",
+            &["--classes: 9 classes", "10 states"],
+        ),
+        ("--classes 12", &["--estimators", "see --help"]),
+    ] {
+        tells(
+            &room.refused(&format!("measure counts.txt --counts {line}")),
+            words,
+        );
+    }
+    room.write("few.txt", "20\n9\n");
+    let few = room.json("measure few.txt --counts --estimators");
+    for key in [
+        "resolution_stderr",
+        "relevance_stderr",
+        "beta.mle_jackknife_stderr",
+    ] {
+        tells(
+            few["reasons"][key].as_str().expect("a reason"),
+            &["at least 30"],
+        );
+    }
+    tells(
+        &room.refused("measure few.txt --counts --subsample"),
+        &["--subsample: 29 observations", "at least 60"],
     );
 }

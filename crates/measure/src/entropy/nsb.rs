@@ -28,19 +28,14 @@ pub(super) fn posterior(spectrum: &Spectrum, classes: u64) -> (f64, f64) {
     let curvature = (2.0 * highest - around) / (nearby * nearby);
     let step = WIDEST.min(1.0 / (STEPS * curvature.max(f64::MIN_POSITIVE).sqrt()));
     // Of a smooth integrand that vanishes at both ends the trapezoid rule converges fastest of all.
-    let mut points = Vec::new();
-    for direction in [1.0, -1.0] {
-        let first = if direction > 0.0 { 0 } else { 1 };
-        for i in first.. {
-            let t = top + direction * step * f64::from(i);
-            let log_weight = source.log_weight(t) - highest;
-            if log_weight < -NEGLIGIBLE {
-                break;
-            }
-            points.push((log_weight.exp(), source.moments(t.exp())));
-        }
-    }
-    mixed(&points)
+    let from_top = |direction: f64, first: i32| {
+        let steps = (first..).map(move |i| top + direction * step * f64::from(i));
+        let weights = steps.map(|t| (t, source.log_weight(t) - highest));
+        weights.take_while(|&(_, log_weight)| log_weight >= -NEGLIGIBLE)
+    };
+    let laws = from_top(1.0, 0).chain(from_top(-1.0, 1));
+    let laws = laws.map(|(t, log_weight)| (log_weight.exp(), source.moments(t.exp())));
+    mixed(&laws.collect::<Vec<_>>())
 }
 
 /// Mean and standard deviation of a mixture of laws: the weight, mean and variance of each.

@@ -105,19 +105,15 @@ impl SubsamplingCurve {
         let (first, steps) = (FEWEST as f64, (points - 1) as f64);
         let spaced = |i: usize| (first * (m as f64 / first).powf(i as f64 / steps)).round() as u64;
         let mut sizes: Vec<u64> = (0..points - 1).map(spaced).collect();
-        let half = m.div_ceil(2);
-        sizes.extend([half, m]);
-        sizes.sort_unstable();
+        let [at_half, whole] = [m.div_ceil(2), m].map(|size| Draws::of(spectrum, size));
+        let (at_half, whole) = (at_half?, whole?);
+        sizes.retain(|size| *size != at_half.size);
         sizes.dedup();
-        let all = sizes.iter().map(|&size| Draws::of(spectrum, size));
-        let all: Vec<Draws> = all.collect::<Result<_, _>>()?;
-        let [at_half, whole] = [half, m].map(|size| {
-            let place = sizes.binary_search(&size);
-            &all[place.expect("a size of the curve")]
-        });
+        let others = sizes.iter().map(|&size| Draws::of(spectrum, size));
+        let mut all = others.collect::<Result<Vec<_>, _>>()?;
         let log_m = (m as f64).ln();
         let entropy =
-            |of: fn(&Draws) -> &[f64]| Change::between(of(at_half), of(whole), TOLERANCE * log_m);
+            |of: fn(&Draws) -> &[f64]| Change::between(of(&at_half), of(&whole), TOLERANCE * log_m);
         let resolution = entropy(|draws| &draws.resolutions);
         let relevance = entropy(|draws| &draws.relevances);
         let beta = at_half.betas.as_ref().zip(whole.betas.as_ref());
@@ -128,6 +124,8 @@ impl SubsamplingCurve {
             _ => None,
         };
         let words = words(&resolution, &relevance, converged, log_m);
+        all.extend([at_half, whole]);
+        all.sort_unstable_by_key(|draws| draws.size);
         Ok(Self {
             points: all.iter().map(Draws::size).collect(),
             resolution,
@@ -283,7 +281,7 @@ mod tests {
         // Uniform over 1000 states: H[s] grows until each was seen often.
         let verdict = |each: u64| {
             // Poisson-like frequencies about a mean.
-            let counts = (0..1000_u64).map(|i| (each + (i * 7919) % (each + 1)) / 2 + 1);
+            let counts = (0..1000_u64).map(|i| each.midpoint((i * 7919) % (each + 1)) + 1);
             SubsamplingCurve::of(&spectrum(counts), 4).unwrap()
         };
         let (few, many) = (verdict(2), verdict(200));

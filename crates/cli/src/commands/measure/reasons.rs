@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use resrel::measure::{KMin, Measure, Spectrum};
+use resrel::measure::{KMin, Measure, Spectrum, StandardErrors};
 
 use crate::commands::fit::undefined;
 
@@ -50,12 +50,16 @@ pub fn reasons(spectrum: &Spectrum, measure: &Measure) -> BTreeMap<&'static str,
         &[("beta.p_value", beta.p_value)],
         "not computed here; resrel fit --bootstrap N does".into(),
     );
-    explain(
-        &[
-            ("resolution_stderr", measure.resolution_stderr),
-            ("relevance_stderr", measure.relevance_stderr),
-        ],
-        "too few observations for a standard error".into(),
-    );
+    let without = [
+        ("resolution_stderr", measure.resolution_stderr),
+        ("relevance_stderr", measure.relevance_stderr),
+        ("beta.mle_jackknife_stderr", beta.mle_jackknife_stderr),
+    ];
+    // Computed anew only for its words.
+    if without.iter().any(|(_, stderr)| stderr.is_none()) {
+        let errors = StandardErrors::of(spectrum);
+        explain(&without[..2], errors.reason.unwrap_or_default());
+        explain(&without[2..], errors.beta_reason.unwrap_or_default());
+    }
     reasons
 }
