@@ -94,6 +94,16 @@ impl Panel {
         HEIGHT + NOTE_LINE * notes as f64
     }
 
+    /// Empty space at the top.
+    pub(crate) fn spare(&self) -> f64 {
+        let rows = self.legend.len().div_ceil(2).max(1) as f64;
+        if self.letter.is_some() {
+            0.0
+        } else {
+            (TOP - 8.0 - LEGEND_LINE * (rows + 0.5)).max(0.0)
+        }
+    }
+
     /// Adds `note` below the others.
     pub(crate) fn with_note(&self, note: &str) -> Self {
         let mut panel = self.clone();

@@ -44,14 +44,15 @@ impl Picture {
     pub(crate) fn new(title: &str, panels: &[Panel]) -> Self {
         let mut page = Svg::default();
         let mut left = GAP / 2.0;
+        let spare = panels.iter().map(Panel::spare).fold(f64::MAX, f64::min);
         for panel in panels {
-            page.place(left, 0.0, &panel.draw());
+            page.place(left, -spare, &panel.draw());
             left += WIDTH + GAP;
         }
         let height = panels.iter().map(Panel::height).fold(0.0, f64::max);
         Self {
             title: title.to_owned(),
-            svg: page.document(title, left - GAP / 2.0, height + GAP),
+            svg: page.document(title, left - GAP / 2.0, height - spare + GAP),
         }
     }
 

@@ -235,7 +235,12 @@ impl Report {
             measure.m, measure.resolution_nats, measure.relevance_nats
         );
         if let Some(dropped) = self.dropped {
-            text += &format!("\n{dropped} observations without a value were left out.");
+            let (s, were) = if dropped == 1 {
+                ("", "was")
+            } else {
+                ("s", "were")
+            };
+            text += &format!("\n{dropped} observation{s} without a value {were} left out.");
         }
         if spilled > 0 {
             text += &format!(

@@ -1,6 +1,7 @@
 //! `resrel msr`: multi-scale relevance of trains of events.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use resrel::data::{EventColumns, EventTrain, EventTrains, Events, read_events};
 use resrel::measure::{Error, MSR_GRID, Msr, Recording};
@@ -11,6 +12,7 @@ use serde_json::json;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::plot::PlotFile;
+use crate::progress::Bar;
 use crate::table;
 
 /// Multi-scale relevance (MSR) of trains of events, such as the spikes of neurons.
@@ -82,10 +84,24 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     };
     let EventTrains { trains, single } = read_events(&arguments.file, &columns)?;
     let workers = console.workers()?;
-    let measured = workers.map(trains.len(), |unit| measure(&trains[unit], arguments));
+    let bar = Bar::new(console, "measuring");
+    let done = AtomicUsize::new(0);
+    let measured = workers.map(trains.len(), |unit| {
+        if console.flow().is_break() {
+            return None;
+        }
+        let msr = measure(&trains[unit], arguments);
+        let done = 1 + done.fetch_add(1, Ordering::Relaxed);
+        bar.done(done as f64 / trains.len() as f64);
+        Some(msr)
+    });
+    drop(bar);
     let mut units = Vec::new();
     for (train, msr) in trains.into_iter().zip(measured) {
         let name = train.name;
+        let Some(msr) = msr else {
+            return Err(Failure::Stopped("nothing was kept".into()));
+        };
         match msr {
             Ok(msr) => units.push(Unit { name, msr }),
             Err(problem) => {

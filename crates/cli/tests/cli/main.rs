@@ -7,6 +7,7 @@ mod help;
 mod json;
 mod laws;
 mod msr;
+mod pages;
 mod resume;
 mod states;
 mod support;
