@@ -12,6 +12,7 @@
 
 mod bits;
 mod fixed;
+mod gibbs;
 mod nearest;
 mod philox;
 mod product;
@@ -20,6 +21,7 @@ mod workers;
 
 pub use bits::BitRows;
 pub use fixed::add_fixed;
+pub use gibbs::{Clamped, Gibbs};
 pub use nearest::{PANEL, panel_scores, squared_distance};
 pub use philox::{Purpose, Stream, StreamRng, philox};
 pub use product::product;

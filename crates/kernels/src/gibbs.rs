@@ -1,0 +1,295 @@
+//! Block Gibbs sampling of many chains of a restricted Boltzmann machine, in fixed point.
+//!
+//! The two halves of a step are P(v | h) and P(h | v). From one step to the next few units change, so
+//! the *field* of a unit, x = bias + Σ weights of the units that are on, is kept and only the rows of
+//! units that flipped are added or taken away. Where a layer is narrow, the fields are instead looked
+//! up from tables of partial sums, five inputs at a time. Sums of whole numbers are exact in any order:
+//! both ways, every instruction set and any number of threads give the same bits.
+//!
+//! A unit is 1 where U < σ(x), with U of 48 bits. The first 16 nearly always decide, with a cheap σ and
+//! a margin that covers its error; where they do not, the rest of U is drawn and σ taken in double
+//! precision. The samples are therefore those of the exact σ of the fixed-point field.
+
+mod decide;
+mod fields;
+mod half;
+
+use ndarray::{ArrayView1, ArrayView2};
+use pulp::{Arch, Simd, WithSimd};
+
+use crate::gibbs::decide::decide;
+use crate::gibbs::fields::{Flips, look_up};
+use crate::gibbs::half::{Half, Sums};
+use crate::philox::Stream;
+use crate::{BitRows, Workers};
+
+/// Chains that are worked on together: their random numbers are drawn together, and a machine's
+/// weights are read once for all of them.
+const TILE: usize = 64;
+/// 16-bit numbers of one group of random words.
+const GROUP: usize = 2 * crate::philox::GROUP;
+/// Lanes of the widest vector, to which everything is padded.
+const LANES: usize = crate::philox::LANES;
+
+/// Visible units that keep their values while the others are sampled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clamped {
+    /// One row: 1 where a unit is held.
+    pub units: BitRows,
+    /// One row a chain: the values, 0 where a unit is not held.
+    pub values: BitRows,
+}
+
+/// A machine prepared for sampling: E(v, h) = −vᵀ W h − a · v − b · h.
+#[derive(Debug)]
+pub struct Gibbs {
+    down: Half,
+    up: Half,
+}
+
+impl Gibbs {
+    /// A machine with `weights` W (V × H), `visible_bias` a and `hidden_bias` b.
+    ///
+    /// Parameters are rounded to multiples of 2⁻ᵉ, e as large as 32-bit fields allow (e ≈ 20 for a
+    /// trained machine, at most 24): each field then is within (V + 1)·2⁻ᵉ⁻¹ of the exact one.
+    ///
+    /// # Panics
+    /// If the shapes do not fit together or a parameter is not finite.
+    #[must_use]
+    pub fn new(
+        weights: ArrayView2<f32>,
+        visible_bias: ArrayView1<f32>,
+        hidden_bias: ArrayView1<f32>,
+    ) -> Self {
+        Self {
+            down: Half::new(weights.t(), visible_bias),
+            up: Half::new(weights, hidden_bias),
+        }
+    }
+
+    /// Number of visible units.
+    #[must_use]
+    pub fn visible(&self) -> usize {
+        self.down.units()
+    }
+
+    /// Number of hidden units.
+    #[must_use]
+    pub fn hidden(&self) -> usize {
+        self.up.units()
+    }
+
+    /// Steps `first … first + steps` of every chain: v from P(v | h), then h from P(h | v). The chains are
+    /// rows `first_chain …` of the stream, and must begin at a multiple of 64. `hidden` is read and
+    /// written, `visible` written (rows: chains).
+    ///
+    /// # Panics
+    /// If the shapes do not fit together or `first_chain` is not a multiple of 64.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "a step is addressed by all of them"
+    )]
+    pub fn run(
+        &self,
+        workers: &Workers,
+        stream: Stream,
+        steps: std::ops::Range<u64>,
+        first_chain: usize,
+        clamped: Option<&Clamped>,
+        visible: &mut BitRows,
+        hidden: &mut BitRows,
+    ) {
+        assert!(
+            visible.bits() == self.visible() && hidden.bits() == self.hidden(),
+            "one bit per unit"
+        );
+        assert!(visible.rows() == hidden.rows(), "one row per chain");
+        assert!(first_chain % TILE == 0, "whole tiles of chains");
+        if let Some(clamped) = clamped {
+            let fits = clamped.units.bits() == self.visible()
+                && clamped.units.rows() == 1
+                && clamped.values.bits() == self.visible()
+                && clamped.values.rows() == hidden.rows();
+            assert!(fits, "one mask, and one row of values per chain");
+        }
+        let (wide_visible, wide_hidden) = (visible.words_per_row(), hidden.words_per_row());
+        let tiles = visible
+            .words_mut()
+            .chunks_mut((TILE * wide_visible).max(1))
+            .zip(hidden.words_mut().chunks_mut((TILE * wide_hidden).max(1)));
+        let mut tiles: Vec<_> = tiles.collect();
+        let arch = Arch::new();
+        workers.for_each_chunk(&mut tiles, 1, |index, tile| {
+            let (visible, hidden) = &mut tile[0];
+            let held = clamped.map(|clamped| {
+                let from = index * TILE * wide_visible;
+                let values = &clamped.values.words()[from..from + visible.len()];
+                (clamped.units.words(), values)
+            });
+            arch.dispatch(Steps {
+                gibbs: self,
+                stream,
+                steps: steps.clone(),
+                tile: (first_chain / TILE + index) as u32,
+                held,
+                visible,
+                hidden,
+            });
+        });
+    }
+
+    /// Energy E(v, h) of each chain, in nats, of the fixed-point machine.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[must_use]
+    pub fn energies(&self, workers: &Workers, visible: &BitRows, hidden: &BitRows) -> Vec<f64> {
+        assert!(
+            visible.bits() == self.visible() && hidden.bits() == self.hidden(),
+            "one bit per unit"
+        );
+        assert!(visible.rows() == hidden.rows(), "one row per chain");
+        let mut energies = vec![0.0; visible.rows()];
+        workers.for_each_chunk(&mut energies, TILE, |tile, energies| {
+            let mut fields = vec![0_u32; self.up.stride()];
+            for (within, energy) in energies.iter_mut().enumerate() {
+                let chain = tile * TILE + within;
+                *energy = -self.down.bias_of(visible.row(chain))
+                    - self
+                        .up
+                        .field_of(visible.row(chain), hidden.row(chain), &mut fields);
+            }
+        });
+        energies
+    }
+}
+
+/// Some steps of one tile of chains.
+struct Steps<'a> {
+    gibbs: &'a Gibbs,
+    stream: Stream,
+    steps: std::ops::Range<u64>,
+    tile: u32,
+    held: Option<(&'a [u64], &'a [u64])>,
+    visible: &'a mut [u64],
+    hidden: &'a mut [u64],
+}
+
+impl WithSimd for Steps<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Gibbs { down, up } = self.gibbs;
+        let wide = down.units().div_ceil(64);
+        let chains = if wide == 0 {
+            0
+        } else {
+            self.visible.len() / wide
+        };
+        let widest = down.units().max(up.units());
+        // Rows are read in whole vectors, the last beyond its end.
+        let mut uniform = vec![0_u16; (chains * widest).div_ceil(GROUP) * GROUP + GROUP];
+        let mut downward = Sampler::new(down, chains);
+        let mut upward = Sampler::new(up, chains);
+        for step in self.steps {
+            let place = (4 * step, self.tile);
+            downward.sample(
+                simd,
+                self.stream,
+                place,
+                &mut uniform,
+                self.hidden,
+                self.visible,
+            );
+            if let Some((units, values)) = self.held {
+                hold(units, values, self.visible);
+            }
+            let place = (4 * step + 1, self.tile);
+            upward.sample(
+                simd,
+                self.stream,
+                place,
+                &mut uniform,
+                self.visible,
+                self.hidden,
+            );
+        }
+    }
+}
+
+/// Puts the held units back to their values.
+fn hold(units: &[u64], values: &[u64], visible: &mut [u64]) {
+    let rows = visible
+        .chunks_mut(units.len())
+        .zip(values.chunks(units.len()));
+    for (row, values) in rows {
+        for ((word, units), values) in row.iter_mut().zip(units).zip(values) {
+            *word = *word & !units | values & units;
+        }
+    }
+}
+
+/// One half of a step for the chains of a tile, with what it keeps from step to step.
+struct Sampler<'a> {
+    half: &'a Half,
+    /// Fields of all chains, one row each.
+    fields: Vec<u32>,
+    flips: Flips,
+}
+
+impl<'a> Sampler<'a> {
+    fn new(half: &'a Half, chains: usize) -> Self {
+        let bias = half.bias();
+        Self {
+            half,
+            fields: bias
+                .iter()
+                .copied()
+                .cycle()
+                .take(chains * bias.len())
+                .collect(),
+            flips: Flips::new(half, chains),
+        }
+    }
+
+    /// Samples `units` given `inputs`, both packed, with draw `place.0` of row `place.1`.
+    #[inline(always)]
+    fn sample<S: Simd>(
+        &mut self,
+        simd: S,
+        stream: Stream,
+        place: (u64, u32),
+        uniform: &mut [u16],
+        inputs: &[u64],
+        units: &mut [u64],
+    ) {
+        let half = self.half;
+        match half.sums() {
+            Sums::Tables(tables) => look_up(simd, half, tables, inputs, &mut self.fields),
+            Sums::Rows(rows) => self
+                .flips
+                .follow(simd, half, rows, inputs, &mut self.fields),
+        }
+        let chains = self.fields.len() / half.stride().max(1);
+        draw(simd, stream, place, &mut uniform[..chains * half.units()]);
+        decide(half, stream, place, &self.fields, uniform, units);
+    }
+}
+
+/// Fills `out` with the 16-bit numbers of a draw: number p is half p mod 2 (low first) of word p/2 of
+/// the row. Writes whole groups, so `out` may need one more behind it.
+#[inline(always)]
+fn draw<S: Simd>(simd: S, stream: Stream, place: (u64, u32), out: &mut [u16]) {
+    for (group, out) in out.chunks_mut(GROUP).enumerate() {
+        let words = stream.group(simd, place.0, place.1, group as u32);
+        let mut numbers = [0_u16; GROUP];
+        for (pair, word) in numbers.as_chunks_mut::<2>().0.iter_mut().zip(words) {
+            *pair = [word as u16, (word >> 16) as u16];
+        }
+        out.copy_from_slice(&numbers[..out.len()]);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! One half of a Gibbs step: the weights from one layer's units to another's fields, in fixed point.
+
+use ndarray::{ArrayView1, ArrayView2};
+
+use crate::gibbs::LANES;
+
+/// Fields that are kept in registers while rows are added to them.
+pub(super) const BLOCK: usize = 64;
+/// Inputs of one table: 2⁵ partial sums a unit, small enough for the first-level cache.
+pub(super) const TABLE_INPUTS: usize = 5;
+/// States of the inputs of one table.
+pub(super) const STATES: usize = 1 << TABLE_INPUTS;
+/// Up to so many inputs the tables, which always cost the same, beat adding rows of flipped units,
+/// whose number is hard to predict.
+const MOST_TABLE_INPUTS: usize = 64;
+/// Parameters are multiples of 2 to minus this at the finest: beyond it single precision has no digit.
+const FINEST: i32 = 24;
+
+/// Weights and biases of `units` given `inputs`, as whole multiples of `unit`, a power of two.
+#[derive(Debug)]
+pub(super) struct Half {
+    inputs: usize,
+    units: usize,
+    unit: f64,
+    /// Biases, padded with zeros to whole vectors.
+    bias: Vec<u32>,
+    /// Rows of weights, or tables of their partial sums.
+    sums: Sums,
+}
+
+/// What fields are made of. Two's complement throughout: adding and taking away wrap alike.
+#[derive(Debug)]
+pub(super) enum Sums {
+    /// By block of [`BLOCK`] units (the last as wide as it must be): one row per input.
+    Rows(Vec<u32>),
+    /// By group of [`TABLE_INPUTS`] inputs: one row for each of their states.
+    Tables(Vec<u32>),
+}
+
+impl Half {
+    pub fn new(weights: ArrayView2<f32>, bias: ArrayView1<f32>) -> Self {
+        let tables = weights.nrows() <= MOST_TABLE_INPUTS;
+        Self::by(weights, bias, tables)
+    }
+
+    /// With `tables` (only up to 64 inputs) or with rows.
+    pub fn by(weights: ArrayView2<f32>, bias: ArrayView1<f32>, tables: bool) -> Self {
+        let (inputs, units) = weights.dim();
+        assert_eq!(bias.len(), units, "one bias per unit");
+        let largest = (0..units)
+            .map(|unit| {
+                let weights = weights.column(unit);
+                let sum: f64 = weights.iter().map(|w| f64::from(w.abs())).sum();
+                sum + f64::from(bias[unit].abs())
+            })
+            .fold(1.0, f64::max);
+        assert!(largest.is_finite(), "parameters are finite");
+        // Rounding adds at most one half per input and for the bias.
+        let room = f64::from(i32::MAX) - (inputs + 1) as f64;
+        let exponent = ((room / largest).log2().floor() as i32).min(FINEST);
+        let unit = 2.0_f64.powi(-exponent);
+        let whole = |x: f32| ((f64::from(x) / unit).round_ties_even() as i32).cast_unsigned();
+        let stride = units.next_multiple_of(LANES);
+        let mut padded = vec![0; stride];
+        for (padded, bias) in padded.iter_mut().zip(bias) {
+            *padded = whole(*bias);
+        }
+        let row = |input: usize, out: &mut [u32], first: usize| {
+            for (unit, sum) in (first..units).zip(out) {
+                *sum = sum.wrapping_add(whole(weights[[input, unit]]));
+            }
+        };
+        let sums = if tables {
+            let groups = inputs.div_ceil(TABLE_INPUTS);
+            let mut tables = vec![0; (groups << TABLE_INPUTS) * stride];
+            for (number, sums) in tables.chunks_mut(stride.max(1)).enumerate() {
+                let (group, state) = (number >> TABLE_INPUTS, number & (STATES - 1));
+                for within in (0..TABLE_INPUTS).filter(|within| state >> within & 1 == 1) {
+                    let input = group * TABLE_INPUTS + within;
+                    if input < inputs {
+                        row(input, sums, 0);
+                    }
+                }
+            }
+            Sums::Tables(tables)
+        } else {
+            let mut rows = vec![0; inputs * stride];
+            for first in (0..stride).step_by(BLOCK) {
+                let width = BLOCK.min(stride - first);
+                let block = &mut rows[inputs * first..inputs * (first + width)];
+                for (input, sums) in block.chunks_mut(width).enumerate() {
+                    row(input, sums, first);
+                }
+            }
+            Sums::Rows(rows)
+        };
+        Self {
+            inputs,
+            units,
+            unit,
+            bias: padded,
+            sums,
+        }
+    }
+
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    pub fn units(&self) -> usize {
+        self.units
+    }
+
+    /// Value of one in a field.
+    pub fn unit(&self) -> f64 {
+        self.unit
+    }
+
+    /// Length of a row of fields.
+    pub fn stride(&self) -> usize {
+        self.bias.len()
+    }
+
+    pub fn bias(&self) -> &[u32] {
+        &self.bias
+    }
+
+    pub fn sums(&self) -> &Sums {
+        &self.sums
+    }
+
+    /// Σ of the biases of the units that are on.
+    pub fn bias_of(&self, units: &[u64]) -> f64 {
+        self.total(units, |unit| self.bias[unit])
+    }
+
+    /// Σ of the fields of the units that are on, given the inputs that are on. `scratch` is one row.
+    pub fn field_of(&self, inputs: &[u64], units: &[u64], scratch: &mut [u32]) -> f64 {
+        scratch.copy_from_slice(&self.bias);
+        for input in ones(inputs) {
+            self.add_row(input, scratch);
+        }
+        self.total(units, |unit| scratch[unit])
+    }
+
+    fn total(&self, units: &[u64], field: impl Fn(usize) -> u32) -> f64 {
+        let sum: i64 = ones(units)
+            .map(|unit| i64::from(field(unit).cast_signed()))
+            .sum();
+        sum as f64 * self.unit
+    }
+
+    fn add_row(&self, input: usize, fields: &mut [u32]) {
+        let stride = self.stride();
+        let mut add = |first: usize, row: &[u32]| {
+            for (field, weight) in fields[first..].iter_mut().zip(row) {
+                *field = field.wrapping_add(*weight);
+            }
+        };
+        match &self.sums {
+            Sums::Tables(tables) => {
+                let (group, within) = (input / TABLE_INPUTS, input % TABLE_INPUTS);
+                let row = (group << TABLE_INPUTS) + (1 << within);
+                add(0, &tables[row * stride..][..stride]);
+            }
+            Sums::Rows(rows) => {
+                for first in (0..stride).step_by(BLOCK) {
+                    let width = BLOCK.min(stride - first);
+                    add(first, &rows[self.inputs * first + input * width..][..width]);
+                }
+            }
+        }
+    }
+}
+
+/// The places of the ones in a packed row, ascending.
+#[inline(always)]
+pub(super) fn ones(words: &[u64]) -> impl Iterator<Item = usize> {
+    (0..).step_by(64).zip(words).flat_map(|(first, word)| {
+        let mut rest = *word;
+        std::iter::from_fn(move || {
+            let place = rest.trailing_zeros() as usize;
+            (rest != 0).then(|| {
+                rest &= rest - 1;
+                first + place
+            })
+        })
+    })
+}

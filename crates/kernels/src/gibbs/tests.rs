@@ -1,0 +1,221 @@
+use ndarray::{Array1, Array2};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Draw, Purpose, conditional};
+
+struct Machine {
+    weights: Array2<f32>,
+    visible_bias: Array1<f32>,
+    hidden_bias: Array1<f32>,
+}
+
+impl Machine {
+    fn random(visible: usize, hidden: usize, scale: f64, seed: u64) -> Self {
+        let mut rng = Stream::new(seed, Purpose::Weights, 0).rng(0);
+        let mut normal = || (scale * rng.normal()) as f32;
+        Self {
+            weights: Array2::from_shape_simple_fn((visible, hidden), &mut normal),
+            visible_bias: Array1::from_shape_simple_fn(visible, &mut normal),
+            hidden_bias: Array1::from_shape_simple_fn(hidden, &mut normal),
+        }
+    }
+
+    fn gibbs(&self) -> Gibbs {
+        Gibbs::new(
+            self.weights.view(),
+            self.visible_bias.view(),
+            self.hidden_bias.view(),
+        )
+    }
+}
+
+fn random_bits(rows: usize, bits: usize, seed: u64) -> BitRows {
+    let mut rng = Stream::new(seed, Purpose::Chains, 1).rng(0);
+    let values = Array2::from_shape_simple_fn((rows, bits), || rng.below(2) as f32);
+    BitRows::from_threshold(values.view(), 0.5)
+}
+
+/// The definition, unit by unit: fixed-point parameters, one 48-bit number a unit, the exact σ.
+fn plain_half(
+    weights: ArrayView2<f32>,
+    bias: ArrayView1<f32>,
+    stream: Stream,
+    draw: u64,
+    inputs: &BitRows,
+) -> BitRows {
+    let half = Half::new(weights, bias);
+    let whole = |x: f32| (f64::from(x) / half.unit()).round_ties_even();
+    let units = bias.len();
+    let mut out = BitRows::zeros(inputs.rows(), units);
+    for chain in 0..inputs.rows() {
+        for unit in 0..units {
+            let on = (0..inputs.bits()).filter(|input| inputs.get(chain, *input));
+            let field =
+                on.map(|input| whole(weights[[input, unit]])).sum::<f64>() + whole(bias[unit]);
+            let (tile, position) = ((chain / TILE) as u32, (chain % TILE * units + unit) as u32);
+            let first = stream.bits(draw, tile, position / 2) >> (16 * (position % 2)) & 0xFFFF;
+            let extra = stream.bits(draw + 2, tile, position);
+            let u = (f64::from(first) + f64::from(extra) * 2.0_f64.powi(-32)) / 65_536.0;
+            if u < 1.0 / (1.0 + libm::exp(-field * half.unit())) {
+                out.row_mut(chain)[unit / 64] |= 1 << (unit % 64);
+            }
+        }
+    }
+    out
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn a_run_is_its_definition(
+        visible in 1..150_usize, hidden in 1..150_usize, chains in 1..140_usize, held: bool, seed: u64,
+    ) {
+        let machine = Machine::random(visible, hidden, 0.7, seed);
+        let stream = Stream::new(seed, Purpose::Sampling, 0);
+        let mut h = random_bits(chains, hidden, seed);
+        let mut v = BitRows::zeros(chains, visible);
+        let units = random_bits(1, visible, seed + 1);
+        let mut values = random_bits(chains, visible, seed + 2);
+        for chain in 0..chains {
+            for (word, units) in values.row_mut(chain).iter_mut().zip(units.row(0)) {
+                *word &= units;
+            }
+        }
+        let clamped = held.then_some(Clamped { units, values });
+        let (mut fast_v, mut fast_h) = (v.clone(), h.clone());
+        let workers = Workers::single();
+        machine.gibbs().run(&workers, stream, 5..8, 0, clamped.as_ref(), &mut fast_v, &mut fast_h);
+        for step in 5..8 {
+            v = plain_half(machine.weights.t(), machine.visible_bias.view(), stream, 4 * step, &h);
+            for chain in 0..chains {
+                for unit in 0..visible {
+                    let held = clamped.as_ref().filter(|clamped| clamped.units.get(0, unit));
+                    if let Some(clamped) = held {
+                        let bit = 1 << (unit % 64);
+                        let word = &mut v.row_mut(chain)[unit / 64];
+                        *word = *word & !bit | u64::from(clamped.values.get(chain, unit)) << (unit % 64);
+                    }
+                }
+            }
+            h = plain_half(machine.weights.view(), machine.hidden_bias.view(), stream, 4 * step + 1, &v);
+        }
+        prop_assert_eq!(fast_v, v);
+        prop_assert_eq!(fast_h, h);
+    }
+}
+
+#[test]
+fn threads_and_parts_of_a_run_change_nothing() {
+    let machine = Machine::random(784, 100, 0.3, 3);
+    let gibbs = machine.gibbs();
+    let stream = Stream::new(9, Purpose::Sampling, 0);
+    let start = random_bits(200, 100, 4);
+    let whole = |threads: usize| {
+        let workers = Workers::new(threads).expect("threads");
+        let (mut v, mut h) = (BitRows::zeros(200, 784), start.clone());
+        gibbs.run(&workers, stream, 0..7, 0, None, &mut v, &mut h);
+        (v, h)
+    };
+    let expected = whole(1);
+    assert_eq!(whole(2), expected);
+    assert_eq!(whole(3), expected);
+    let workers = Workers::single();
+    let (mut v, mut h) = (BitRows::zeros(200, 784), start.clone());
+    for steps in [0..3, 3..4, 4..7] {
+        gibbs.run(&workers, stream, steps, 0, None, &mut v, &mut h);
+    }
+    assert_eq!((v, h), expected);
+    // The last chains alone.
+    let mut h = BitRows::zeros(72, 100);
+    h.words_mut().copy_from_slice(&start.words()[128 * 2..]);
+    let mut v = BitRows::zeros(72, 784);
+    gibbs.run(&workers, stream, 0..7, 128, None, &mut v, &mut h);
+    assert_eq!(h.words(), &expected.1.words()[128 * 2..]);
+    assert_eq!(v.words(), &expected.0.words()[128 * 13..]);
+}
+
+/// Means of the units over many chains, against those of the single-precision path.
+#[test]
+fn the_single_precision_path_has_the_same_means() {
+    let (visible, hidden, chains, steps) = (90, 70, 20_000, 6);
+    let machine = Machine::random(visible, hidden, 0.4, 5);
+    let workers = Workers::new(2).expect("threads");
+    let start = random_bits(chains, hidden, 6);
+    let (mut v, mut h) = (BitRows::zeros(chains, visible), start.clone());
+    let stream = Stream::new(11, Purpose::Sampling, 0);
+    machine
+        .gibbs()
+        .run(&workers, stream, 0..steps, 0, None, &mut v, &mut h);
+    let mut real = Array2::zeros((chains, hidden));
+    for chain in 0..chains {
+        start.expand(chain, real.row_mut(chain));
+    }
+    let stream = Stream::new(12, Purpose::Sampling, 0);
+    let mut seen = Array2::zeros((chains, visible));
+    for step in 0..steps {
+        for (number, down) in [(2 * step, true), (2 * step + 1, false)] {
+            let (input, weights, bias) = if down {
+                (&real, machine.weights.t(), &machine.visible_bias)
+            } else {
+                (&seen, machine.weights.view(), &machine.hidden_bias)
+            };
+            let (mut means, mut samples) = (
+                Array2::zeros((chains, bias.len())),
+                Array2::zeros((chains, bias.len())),
+            );
+            let draw = Draw {
+                stream,
+                number,
+                first_row: 0,
+                samples: samples.view_mut(),
+            };
+            conditional(
+                &workers,
+                1.0,
+                input.view(),
+                weights,
+                bias.view(),
+                means.view_mut(),
+                Some(draw),
+            );
+            if down { seen = samples } else { real = samples }
+        }
+    }
+    // Σ of squared differences in standard errors is χ² with as many degrees of freedom as units.
+    for (bits, real) in [(&v, &seen), (&h, &real)] {
+        let mut square = 0.0;
+        for unit in 0..bits.bits() {
+            let fast =
+                (0..chains).filter(|chain| bits.get(*chain, unit)).count() as f64 / chains as f64;
+            let plain = f64::from(real.column(unit).sum()) / chains as f64;
+            let p = (fast + plain) / 2.0;
+            square += (fast - plain).powi(2) / (2.0 * p * (1.0 - p) / chains as f64).max(1e-12);
+        }
+        let units = bits.bits() as f64;
+        assert!(
+            (square - units) / (2.0 * units).sqrt() < 4.0,
+            "χ² = {square} for {units} units"
+        );
+    }
+}
+
+#[test]
+fn energies_are_those_of_the_definition() {
+    for (visible, hidden) in [(70, 130), (40, 9)] {
+        let machine = Machine::random(visible, hidden, 0.5, 8);
+        let (v, h) = (random_bits(67, visible, 1), random_bits(67, hidden, 2));
+        let energies = machine.gibbs().energies(&Workers::single(), &v, &h);
+        for (chain, energy) in energies.iter().enumerate() {
+            let mut exact = 0.0;
+            for i in (0..visible).filter(|i| v.get(chain, *i)) {
+                exact -= f64::from(machine.visible_bias[i]);
+                let on = (0..hidden).filter(|j| h.get(chain, *j));
+                exact -= on.map(|j| f64::from(machine.weights[[i, j]])).sum::<f64>();
+            }
+            let on = (0..hidden).filter(|j| h.get(chain, *j));
+            exact -= on.map(|j| f64::from(machine.hidden_bias[j])).sum::<f64>();
+            assert!((energy - exact).abs() < 1e-3, "{energy} {exact}");
+        }
+    }
+}
