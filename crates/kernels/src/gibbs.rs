@@ -104,7 +104,7 @@ impl Gibbs {
             "one bit per unit"
         );
         assert!(visible.rows() == hidden.rows(), "one row per chain");
-        assert!(first_chain % TILE == 0, "whole tiles of chains");
+        assert!(first_chain.is_multiple_of(TILE), "whole tiles of chains");
         if let Some(clamped) = clamped {
             let fits = clamped.units.bits() == self.visible()
                 && clamped.units.rows() == 1
@@ -129,7 +129,7 @@ impl Gibbs {
             arch.dispatch(Steps {
                 gibbs: self,
                 stream,
-                steps: steps.clone(),
+                range: steps.clone(),
                 tile: (first_chain / TILE + index) as u32,
                 held,
                 visible,
@@ -168,7 +168,7 @@ impl Gibbs {
 struct Steps<'a> {
     gibbs: &'a Gibbs,
     stream: Stream,
-    steps: std::ops::Range<u64>,
+    range: std::ops::Range<u64>,
     tile: u32,
     held: Option<(&'a [u64], &'a [u64])>,
     visible: &'a mut [u64],
@@ -182,17 +182,13 @@ impl WithSimd for Steps<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Gibbs { down, up } = self.gibbs;
         let wide = down.units().div_ceil(64);
-        let chains = if wide == 0 {
-            0
-        } else {
-            self.visible.len() / wide
-        };
+        let chains = self.visible.len().checked_div(wide).unwrap_or(0);
         let widest = down.units().max(up.units());
         // Rows are read in whole vectors, the last beyond its end.
         let mut uniform = vec![0_u16; (chains * widest).div_ceil(GROUP) * GROUP + GROUP];
         let mut downward = Sampler::new(down, chains);
         let mut upward = Sampler::new(up, chains);
-        for step in self.steps {
+        for step in self.range {
             let place = (4 * step, self.tile);
             downward.sample(
                 simd,
@@ -265,11 +261,10 @@ impl<'a> Sampler<'a> {
         units: &mut [u64],
     ) {
         let half = self.half;
+        let fields = &mut self.fields;
         match half.sums() {
-            Sums::Tables(tables) => look_up(simd, half, tables, inputs, &mut self.fields),
-            Sums::Rows(rows) => self
-                .flips
-                .follow(simd, half, rows, inputs, &mut self.fields),
+            Sums::Tables(tables) => look_up(simd, half, tables.slice(), inputs, fields),
+            Sums::Rows(rows) => self.flips.follow(simd, half, rows.slice(), inputs, fields),
         }
         let chains = self.fields.len() / half.stride().max(1);
         draw(simd, stream, place, &mut uniform[..chains * half.units()]);

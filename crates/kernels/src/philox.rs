@@ -98,8 +98,9 @@ pub(crate) fn philox_group<S: Simd>(
     }
     let multipliers = MULTIPLIERS.map(|multiplier| simd.splat_u32s(multiplier));
     let mut out = [0; GROUP];
-    for start in (0..LANES).step_by(S::U32_LANES) {
-        let mut x0 = simd.partial_load_u32s(&lanes[start..start + S::U32_LANES]);
+    let (firsts, _) = S::as_simd_u32s(&lanes);
+    for (start, first) in (0..).step_by(S::U32_LANES).zip(firsts) {
+        let mut x0 = *first;
         let [mut x1, mut x2, mut x3] = high.map(|word| simd.splat_u32s(word));
         let [mut k0, mut k1] = key;
         for _ in 0..ROUNDS {
@@ -114,7 +115,7 @@ pub(crate) fn philox_group<S: Simd>(
         }
         for (word, x) in [x0, x1, x2, x3].into_iter().enumerate() {
             let place = word * LANES + start;
-            simd.partial_store_u32s(&mut out[place..place + S::U32_LANES], x);
+            S::as_mut_simd_u32s(&mut out[place..place + S::U32_LANES]).0[0] = x;
         }
     }
     out

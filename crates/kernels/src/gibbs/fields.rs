@@ -229,10 +229,10 @@ mod tests {
             inputs.each_ref().map(|inputs| {
                 match half.sums() {
                     Sums::Tables(tables) => {
-                        look_up(simd, half, tables, inputs.words(), &mut fields);
+                        look_up(simd, half, tables.slice(), inputs.words(), &mut fields);
                     }
                     Sums::Rows(rows) => {
-                        flips.follow(simd, half, rows, inputs.words(), &mut fields);
+                        flips.follow(simd, half, rows.slice(), inputs.words(), &mut fields);
                     }
                 }
                 fields.clone()

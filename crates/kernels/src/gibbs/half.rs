@@ -32,9 +32,9 @@ pub(super) struct Half {
 #[derive(Debug)]
 pub(super) enum Sums {
     /// By block of [`BLOCK`] units (the last as wide as it must be): one row per input.
-    Rows(Vec<u32>),
+    Rows(Aligned),
     /// By group of [`TABLE_INPUTS`] inputs: one row for each of their states.
-    Tables(Vec<u32>),
+    Tables(Aligned),
 }
 
 impl Half {
@@ -72,8 +72,8 @@ impl Half {
         };
         let sums = if tables {
             let groups = inputs.div_ceil(TABLE_INPUTS);
-            let mut tables = vec![0; (groups << TABLE_INPUTS) * stride];
-            for (number, sums) in tables.chunks_mut(stride.max(1)).enumerate() {
+            let mut tables = Aligned::zeros((groups << TABLE_INPUTS) * stride);
+            for (number, sums) in tables.slice_mut().chunks_mut(stride.max(1)).enumerate() {
                 let (group, state) = (number >> TABLE_INPUTS, number & (STATES - 1));
                 for within in (0..TABLE_INPUTS).filter(|within| state >> within & 1 == 1) {
                     let input = group * TABLE_INPUTS + within;
@@ -84,10 +84,10 @@ impl Half {
             }
             Sums::Tables(tables)
         } else {
-            let mut rows = vec![0; inputs * stride];
+            let mut rows = Aligned::zeros(inputs * stride);
             for first in (0..stride).step_by(BLOCK) {
                 let width = BLOCK.min(stride - first);
-                let block = &mut rows[inputs * first..inputs * (first + width)];
+                let block = &mut rows.slice_mut()[inputs * first..inputs * (first + width)];
                 for (input, sums) in block.chunks_mut(width).enumerate() {
                     row(input, sums, first);
                 }
@@ -161,15 +161,48 @@ impl Half {
             Sums::Tables(tables) => {
                 let (group, within) = (input / TABLE_INPUTS, input % TABLE_INPUTS);
                 let row = (group << TABLE_INPUTS) + (1 << within);
-                add(0, &tables[row * stride..][..stride]);
+                add(0, &tables.slice()[row * stride..][..stride]);
             }
             Sums::Rows(rows) => {
                 for first in (0..stride).step_by(BLOCK) {
                     let width = BLOCK.min(stride - first);
-                    add(first, &rows[self.inputs * first + input * width..][..width]);
+                    add(
+                        first,
+                        &rows.slice()[self.inputs * first + input * width..][..width],
+                    );
                 }
             }
         }
+    }
+}
+
+/// Numbers that begin with a cache line, so that no row of whole lines straddles one more.
+#[derive(Debug)]
+pub(super) struct Aligned {
+    values: Vec<u32>,
+    start: usize,
+    length: usize,
+}
+
+impl Aligned {
+    pub fn zeros(length: usize) -> Self {
+        /// Bytes of a cache line.
+        const LINE: usize = 64;
+        let values = vec![0; length + LINE / size_of::<u32>()];
+        let start = values.as_ptr().align_offset(LINE);
+        Self {
+            values,
+            start,
+            length,
+        }
+    }
+
+    pub fn slice(&self) -> &[u32] {
+        &self.values[self.start..self.start + self.length]
+    }
+
+    pub fn slice_mut(&mut self) -> &mut [u32] {
+        &mut self.values[self.start..self.start + self.length]
     }
 }
 

@@ -189,7 +189,7 @@ fn the_single_precision_path_has_the_same_means() {
             let fast =
                 (0..chains).filter(|chain| bits.get(*chain, unit)).count() as f64 / chains as f64;
             let plain = f64::from(real.column(unit).sum()) / chains as f64;
-            let p = (fast + plain) / 2.0;
+            let p = f64::midpoint(fast, plain);
             square += (fast - plain).powi(2) / (2.0 * p * (1.0 - p) / chains as f64).max(1e-12);
         }
         let units = bits.bits() as f64;
