@@ -14,6 +14,8 @@ mod decide;
 mod fields;
 mod half;
 
+use std::ops::Range;
+
 use ndarray::{ArrayView1, ArrayView2};
 use pulp::{Arch, Simd, WithSimd};
 
@@ -23,9 +25,9 @@ use crate::gibbs::half::{Half, Sums};
 use crate::philox::Stream;
 use crate::{BitRows, Workers};
 
-/// Chains that are worked on together: their random numbers are drawn together, and a machine's
+/// Chains that are worked on together (a tile): their random numbers are drawn together, and a machine's
 /// weights are read once for all of them.
-const TILE: usize = 64;
+pub const TILE: usize = 64;
 /// 16-bit numbers of one group of random words.
 const GROUP: usize = 2 * crate::philox::GROUP;
 /// Lanes of the widest vector, to which everything is padded.
@@ -79,37 +81,41 @@ impl Gibbs {
         self.up.units()
     }
 
-    /// Steps `first … first + steps` of every chain: v from P(v | h), then h from P(h | v). The chains are
-    /// rows `first_chain …` of the stream, and must begin at a multiple of 64. `hidden` is read and
-    /// written, `visible` written (rows: chains).
+    /// Steps `steps` of every chain: v from P(v | h), then h from P(h | v). The chains are rows
+    /// `first_chain …` of the stream. `hidden` is read and written, `visible` written (rows: chains).
+    ///
+    /// Returns, for each tile of [`TILE`] chains, the mean of E(v, h) over its chains after each step whose
+    /// number (from 1) is a multiple of `every`, in nats, of the fixed-point machine.
     ///
     /// # Panics
-    /// If the shapes do not fit together or `first_chain` is not a multiple of 64.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "a step is addressed by all of them"
-    )]
+    /// If the shapes do not fit together, `first_chain` is not a multiple of [`TILE`] or `every` is 0.
+    #[allow(clippy::too_many_arguments, reason = "a run is all of them")]
     pub fn run(
         &self,
         workers: &Workers,
         stream: Stream,
-        steps: std::ops::Range<u64>,
+        steps: Range<u64>,
         first_chain: usize,
         clamped: Option<&Clamped>,
+        every: u64,
         visible: &mut BitRows,
         hidden: &mut BitRows,
-    ) {
+    ) -> Vec<Vec<f64>> {
         assert!(
             visible.bits() == self.visible() && hidden.bits() == self.hidden(),
             "one bit per unit"
         );
         assert!(visible.rows() == hidden.rows(), "one row per chain");
-        assert!(first_chain.is_multiple_of(TILE), "whole tiles of chains");
+        assert!(
+            first_chain.is_multiple_of(TILE),
+            "chains that begin with a tile"
+        );
+        assert!(every > 0, "energies after every so many steps");
         if let Some(clamped) = clamped {
             let fits = clamped.units.bits() == self.visible()
                 && clamped.units.rows() == 1
                 && clamped.values.bits() == self.visible()
-                && clamped.values.rows() == hidden.rows();
+                && clamped.values.rows() >= first_chain + hidden.rows();
             assert!(fits, "one mask, and one row of values per chain");
         }
         let (wide_visible, wide_hidden) = (visible.words_per_row(), hidden.words_per_row());
@@ -117,50 +123,29 @@ impl Gibbs {
             .words_mut()
             .chunks_mut((TILE * wide_visible).max(1))
             .zip(hidden.words_mut().chunks_mut((TILE * wide_hidden).max(1)));
-        let mut tiles: Vec<_> = tiles.collect();
+        let mut tiles: Vec<_> = tiles
+            .map(|(visible, hidden)| (visible, hidden, Vec::new()))
+            .collect();
         let arch = Arch::new();
         workers.for_each_chunk(&mut tiles, 1, |index, tile| {
-            let (visible, hidden) = &mut tile[0];
+            let (visible, hidden, energies) = &mut tile[0];
+            let first_chain = first_chain + index * TILE;
             let held = clamped.map(|clamped| {
-                let from = index * TILE * wide_visible;
-                let values = &clamped.values.words()[from..from + visible.len()];
-                (clamped.units.words(), values)
+                let values = &clamped.values.words()[first_chain * wide_visible..];
+                (clamped.units.words(), &values[..visible.len()])
             });
-            arch.dispatch(Steps {
+            *energies = arch.dispatch(Steps {
                 gibbs: self,
                 stream,
                 range: steps.clone(),
-                tile: (first_chain / TILE + index) as u32,
+                every,
+                tile: (first_chain / TILE) as u32,
                 held,
                 visible,
                 hidden,
             });
         });
-    }
-
-    /// Energy E(v, h) of each chain, in nats, of the fixed-point machine.
-    ///
-    /// # Panics
-    /// If the shapes do not fit.
-    #[must_use]
-    pub fn energies(&self, workers: &Workers, visible: &BitRows, hidden: &BitRows) -> Vec<f64> {
-        assert!(
-            visible.bits() == self.visible() && hidden.bits() == self.hidden(),
-            "one bit per unit"
-        );
-        assert!(visible.rows() == hidden.rows(), "one row per chain");
-        let mut energies = vec![0.0; visible.rows()];
-        workers.for_each_chunk(&mut energies, TILE, |tile, energies| {
-            let mut fields = vec![0_u32; self.up.stride()];
-            for (within, energy) in energies.iter_mut().enumerate() {
-                let chain = tile * TILE + within;
-                *energy = -self.down.bias_of(visible.row(chain))
-                    - self
-                        .up
-                        .field_of(visible.row(chain), hidden.row(chain), &mut fields);
-            }
-        });
-        energies
+        tiles.into_iter().map(|(.., energies)| energies).collect()
     }
 }
 
@@ -168,7 +153,8 @@ impl Gibbs {
 struct Steps<'a> {
     gibbs: &'a Gibbs,
     stream: Stream,
-    range: std::ops::Range<u64>,
+    range: Range<u64>,
+    every: u64,
     tile: u32,
     held: Option<(&'a [u64], &'a [u64])>,
     visible: &'a mut [u64],
@@ -176,10 +162,11 @@ struct Steps<'a> {
 }
 
 impl WithSimd for Steps<'_> {
-    type Output = ();
+    /// Mean energy over the chains after each step that `every` divides.
+    type Output = Vec<f64>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<f64> {
         let Gibbs { down, up } = self.gibbs;
         let wide = down.units().div_ceil(64);
         let chains = self.visible.len().checked_div(wide).unwrap_or(0);
@@ -188,6 +175,7 @@ impl WithSimd for Steps<'_> {
         let mut uniform = vec![0_u16; (chains * widest).div_ceil(GROUP) * GROUP + GROUP];
         let mut downward = Sampler::new(down, chains);
         let mut upward = Sampler::new(up, chains);
+        let mut energies = Vec::new();
         for step in self.range {
             let place = (4 * step, self.tile);
             downward.sample(
@@ -210,7 +198,13 @@ impl WithSimd for Steps<'_> {
                 self.visible,
                 self.hidden,
             );
+            if (step + 1).is_multiple_of(self.every) {
+                let linear = down.on(down.bias(), 0, self.visible);
+                let coupled = up.on(&upward.fields, up.stride(), self.hidden);
+                energies.push(-(linear + coupled) / chains as f64);
+            }
         }
+        energies
     }
 }
 

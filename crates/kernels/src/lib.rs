@@ -21,7 +21,7 @@ mod workers;
 
 pub use bits::BitRows;
 pub use fixed::add_fixed;
-pub use gibbs::{Clamped, Gibbs};
+pub use gibbs::{Clamped, Gibbs, TILE};
 pub use nearest::{PANEL, panel_scores, squared_distance};
 pub use philox::{Purpose, Stream, StreamRng, philox};
 pub use product::product;

@@ -129,50 +129,14 @@ impl Half {
         &self.sums
     }
 
-    /// Σ of the biases of the units that are on.
-    pub fn bias_of(&self, units: &[u64]) -> f64 {
-        self.total(units, |unit| self.bias[unit])
-    }
-
-    /// Σ of the fields of the units that are on, given the inputs that are on. `scratch` is one row.
-    pub fn field_of(&self, inputs: &[u64], units: &[u64], scratch: &mut [u32]) -> f64 {
-        scratch.copy_from_slice(&self.bias);
-        for input in ones(inputs) {
-            self.add_row(input, scratch);
-        }
-        self.total(units, |unit| scratch[unit])
-    }
-
-    fn total(&self, units: &[u64], field: impl Fn(usize) -> u32) -> f64 {
-        let sum: i64 = ones(units)
-            .map(|unit| i64::from(field(unit).cast_signed()))
-            .sum();
-        sum as f64 * self.unit
-    }
-
-    fn add_row(&self, input: usize, fields: &mut [u32]) {
-        let stride = self.stride();
-        let mut add = |first: usize, row: &[u32]| {
-            for (field, weight) in fields[first..].iter_mut().zip(row) {
-                *field = field.wrapping_add(*weight);
-            }
-        };
-        match &self.sums {
-            Sums::Tables(tables) => {
-                let (group, within) = (input / TABLE_INPUTS, input % TABLE_INPUTS);
-                let row = (group << TABLE_INPUTS) + (1 << within);
-                add(0, &tables.slice()[row * stride..][..stride]);
-            }
-            Sums::Rows(rows) => {
-                for first in (0..stride).step_by(BLOCK) {
-                    let width = BLOCK.min(stride - first);
-                    add(
-                        first,
-                        &rows.slice()[self.inputs * first + input * width..][..width],
-                    );
-                }
-            }
-        }
+    /// Σ over chains and over their units that are on, of `fields`: one row every `stride` numbers.
+    pub fn on(&self, fields: &[u32], stride: usize, packed: &[u64]) -> f64 {
+        let rows = packed.chunks(self.units.div_ceil(64).max(1)).enumerate();
+        let sums = rows.map(|(chain, words)| {
+            let field = |unit: usize| i64::from(fields[chain * stride + unit].cast_signed());
+            ones(words).map(field).sum::<i64>()
+        });
+        sums.sum::<i64>() as f64 * self.unit
     }
 }
 

@@ -85,7 +85,7 @@ proptest! {
         let clamped = held.then_some(Clamped { units, values });
         let (mut fast_v, mut fast_h) = (v.clone(), h.clone());
         let workers = Workers::single();
-        machine.gibbs().run(&workers, stream, 5..8, 0, clamped.as_ref(), &mut fast_v, &mut fast_h);
+        machine.gibbs().run(&workers, stream, 5..8, 0, clamped.as_ref(), u64::MAX, &mut fast_v, &mut fast_h);
         for step in 5..8 {
             v = plain_half(machine.weights.t(), machine.visible_bias.view(), stream, 4 * step, &h);
             for chain in 0..chains {
@@ -114,7 +114,7 @@ fn threads_and_parts_of_a_run_change_nothing() {
     let whole = |threads: usize| {
         let workers = Workers::new(threads).expect("threads");
         let (mut v, mut h) = (BitRows::zeros(200, 784), start.clone());
-        gibbs.run(&workers, stream, 0..7, 0, None, &mut v, &mut h);
+        gibbs.run(&workers, stream, 0..7, 0, None, u64::MAX, &mut v, &mut h);
         (v, h)
     };
     let expected = whole(1);
@@ -123,14 +123,14 @@ fn threads_and_parts_of_a_run_change_nothing() {
     let workers = Workers::single();
     let (mut v, mut h) = (BitRows::zeros(200, 784), start.clone());
     for steps in [0..3, 3..4, 4..7] {
-        gibbs.run(&workers, stream, steps, 0, None, &mut v, &mut h);
+        gibbs.run(&workers, stream, steps, 0, None, u64::MAX, &mut v, &mut h);
     }
     assert_eq!((v, h), expected);
     // The last chains alone.
     let mut h = BitRows::zeros(72, 100);
     h.words_mut().copy_from_slice(&start.words()[128 * 2..]);
     let mut v = BitRows::zeros(72, 784);
-    gibbs.run(&workers, stream, 0..7, 128, None, &mut v, &mut h);
+    gibbs.run(&workers, stream, 0..7, 128, None, u64::MAX, &mut v, &mut h);
     assert_eq!(h.words(), &expected.1.words()[128 * 2..]);
     assert_eq!(v.words(), &expected.0.words()[128 * 13..]);
 }
@@ -144,9 +144,16 @@ fn the_single_precision_path_has_the_same_means() {
     let start = random_bits(chains, hidden, 6);
     let (mut v, mut h) = (BitRows::zeros(chains, visible), start.clone());
     let stream = Stream::new(11, Purpose::Sampling, 0);
-    machine
-        .gibbs()
-        .run(&workers, stream, 0..steps, 0, None, &mut v, &mut h);
+    machine.gibbs().run(
+        &workers,
+        stream,
+        0..steps,
+        0,
+        None,
+        u64::MAX,
+        &mut v,
+        &mut h,
+    );
     let mut real = Array2::zeros((chains, hidden));
     for chain in 0..chains {
         start.expand(chain, real.row_mut(chain));
@@ -202,20 +209,33 @@ fn the_single_precision_path_has_the_same_means() {
 
 #[test]
 fn energies_are_those_of_the_definition() {
-    for (visible, hidden) in [(70, 130), (40, 9)] {
+    for (visible, hidden, chains) in [(70, 130, 67), (40, 9, 3)] {
         let machine = Machine::random(visible, hidden, 0.5, 8);
-        let (v, h) = (random_bits(67, visible, 1), random_bits(67, hidden, 2));
-        let energies = machine.gibbs().energies(&Workers::single(), &v, &h);
-        for (chain, energy) in energies.iter().enumerate() {
+        let mut h = random_bits(chains, hidden, 2);
+        let mut v = BitRows::zeros(chains, visible);
+        let stream = Stream::new(1, Purpose::Sampling, 0);
+        let workers = Workers::single();
+        let energies = machine
+            .gibbs()
+            .run(&workers, stream, 3..8, 0, None, 4, &mut v, &mut h);
+        assert!(
+            energies.iter().all(|tile| tile.len() == 2),
+            "after steps 4 and 8"
+        );
+        for (tile, energies) in energies.iter().enumerate() {
+            let rows = tile * TILE..chains.min((tile + 1) * TILE);
             let mut exact = 0.0;
-            for i in (0..visible).filter(|i| v.get(chain, *i)) {
-                exact -= f64::from(machine.visible_bias[i]);
+            for chain in rows.clone() {
+                for i in (0..visible).filter(|i| v.get(chain, *i)) {
+                    exact -= f64::from(machine.visible_bias[i]);
+                    let on = (0..hidden).filter(|j| h.get(chain, *j));
+                    exact -= on.map(|j| f64::from(machine.weights[[i, j]])).sum::<f64>();
+                }
                 let on = (0..hidden).filter(|j| h.get(chain, *j));
-                exact -= on.map(|j| f64::from(machine.weights[[i, j]])).sum::<f64>();
+                exact -= on.map(|j| f64::from(machine.hidden_bias[j])).sum::<f64>();
             }
-            let on = (0..hidden).filter(|j| h.get(chain, *j));
-            exact -= on.map(|j| f64::from(machine.hidden_bias[j])).sum::<f64>();
-            assert!((energy - exact).abs() < 1e-3, "{energy} {exact}");
+            let exact = exact / rows.len() as f64;
+            assert!((energies[1] - exact).abs() < 1e-3, "{energies:?} {exact}");
         }
     }
 }
