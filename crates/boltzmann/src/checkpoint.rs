@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::dbn_training::DbnTrainer;
+use crate::sampling;
 use crate::{Dbn, DbnConfig, Error, Monitor, Rbm, Trainer};
 
 /// The one metadata entry.
@@ -27,25 +28,27 @@ const VERSION: u32 = 1;
 /// What the metadata entry says.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Header {
-    /// `dbn` or `checkpoint`.
+pub(crate) struct Header {
+    /// `dbn`, `checkpoint` or `sampling`.
     kind: String,
     format_version: u32,
     resrel_version: String,
     instruction_set: String,
     config: DbnConfig,
-    seed: u64,
-    /// Name of the data set; in a checkpoint, its checksum.
-    data: String,
+    pub seed: u64,
+    /// Name of the data set; in a checkpoint, its checksum; in a sampling, the network's.
+    pub data: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     progress: Option<Progress>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampling: Option<sampling::Progress>,
     sha256: String,
 }
 
 /// How far a training is.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Progress {
+pub(crate) struct Progress {
     update: u64,
     monitoring: Vec<Vec<Monitor>>,
     seconds: Vec<f64>,
@@ -254,7 +257,7 @@ fn check_sizes(path: &Path, config: &DbnConfig, machines: &[Rbm]) -> Result<(), 
     ))
 }
 
-fn damaged(path: &Path, what: &str) -> Error {
+pub(crate) fn damaged(path: &Path, what: &str) -> Error {
     let problem =
         format!("{what}; the file is damaged or not from resrel: delete it or restore it");
     Error::Format {
@@ -269,7 +272,7 @@ fn previous(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn header(
+pub(crate) fn header(
     kind: &str,
     config: &DbnConfig,
     seed: u64,
@@ -285,21 +288,22 @@ fn header(
         seed,
         data: data.into(),
         progress,
+        sampling: None,
         sha256: String::new(),
     }
 }
 
 /// A tensor's bytes, little-endian.
 #[derive(Debug)]
-struct Stored {
-    dtype: Dtype,
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
+pub(crate) struct Stored {
+    pub dtype: Dtype,
+    pub shape: Vec<usize>,
+    pub bytes: Vec<u8>,
 }
 
 /// Tensors by name, in the order of their names.
 #[derive(Debug, Default)]
-struct Tensors(BTreeMap<String, Stored>);
+pub(crate) struct Tensors(pub BTreeMap<String, Stored>);
 
 impl Tensors {
     fn machine(&mut self, name: &str, machine: &Rbm) {
@@ -379,7 +383,7 @@ impl Tensors {
     }
 }
 
-fn write(path: &Path, tensors: &Tensors, mut header: Header) -> Result<(), Error> {
+pub(crate) fn write(path: &Path, tensors: &Tensors, mut header: Header) -> Result<(), Error> {
     let file_error = |source| Error::File {
         path: path.into(),
         source,
@@ -401,7 +405,7 @@ fn write(path: &Path, tensors: &Tensors, mut header: Header) -> Result<(), Error
     write_whole(path, |file| file.write_all(&bytes)).map_err(file_error)
 }
 
-fn read(path: &Path, kind: &str) -> Result<(Header, Tensors), Error> {
+pub(crate) fn read(path: &Path, kind: &str) -> Result<(Header, Tensors), Error> {
     let bytes = fs::read(path).map_err(|source| Error::File {
         path: path.into(),
         source,

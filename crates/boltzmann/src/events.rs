@@ -29,6 +29,15 @@ pub enum Event<'a> {
         /// What was seen.
         monitor: &'a Monitor,
     },
+    /// Sampling went on; sent some five times a second.
+    Sampled {
+        /// Gibbs steps that all chains have made.
+        step: u64,
+        /// Gibbs steps in all.
+        steps: u64,
+        /// Share of the sampling that is done, 0 … 1.
+        done: f64,
+    },
     /// The state was saved, so that the run can go on from here.
     Saved {
         /// The checkpoint.

@@ -31,6 +31,7 @@ mod inputs;
 mod likelihood;
 mod monitor;
 mod rbm;
+mod sampling;
 mod training;
 
 pub use checkpoint::remove_checkpoint;
@@ -45,4 +46,5 @@ pub use events::{Event, Observer};
 pub use inputs::Inputs;
 pub use monitor::Monitor;
 pub use rbm::Rbm;
+pub use sampling::{Chains, Downward, Energies, SamplingConfig};
 pub use training::Trainer;

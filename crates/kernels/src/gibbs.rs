@@ -81,21 +81,22 @@ impl Gibbs {
         self.up.units()
     }
 
-    /// Steps `steps` of every chain: v from P(v | h), then h from P(h | v). The chains are rows
-    /// `first_chain …` of the stream. `hidden` is read and written, `visible` written (rows: chains).
+    /// Steps `steps` of the given `chains`: v from P(v | h), then h from P(h | v). `hidden` is read and
+    /// written, `visible` written (rows: all chains).
     ///
     /// Returns, for each tile of [`TILE`] chains, the mean of E(v, h) over its chains after each step whose
     /// number (from 1) is a multiple of `every`, in nats, of the fixed-point machine.
     ///
     /// # Panics
-    /// If the shapes do not fit together, `first_chain` is not a multiple of [`TILE`] or `every` is 0.
+    /// If the shapes do not fit together, `chains` does not begin at a multiple of [`TILE`] or reaches
+    /// beyond the last, or `every` is 0.
     #[allow(clippy::too_many_arguments, reason = "a run is all of them")]
     pub fn run(
         &self,
         workers: &Workers,
         stream: Stream,
         steps: Range<u64>,
-        first_chain: usize,
+        chains: Range<usize>,
         clamped: Option<&Clamped>,
         every: u64,
         visible: &mut BitRows,
@@ -107,29 +108,31 @@ impl Gibbs {
         );
         assert!(visible.rows() == hidden.rows(), "one row per chain");
         assert!(
-            first_chain.is_multiple_of(TILE),
-            "chains that begin with a tile"
+            chains.start.is_multiple_of(TILE) && chains.end <= hidden.rows(),
+            "chains that are there and begin with a tile"
         );
         assert!(every > 0, "energies after every so many steps");
         if let Some(clamped) = clamped {
             let fits = clamped.units.bits() == self.visible()
                 && clamped.units.rows() == 1
                 && clamped.values.bits() == self.visible()
-                && clamped.values.rows() >= first_chain + hidden.rows();
+                && clamped.values.rows() == hidden.rows();
             assert!(fits, "one mask, and one row of values per chain");
         }
         let (wide_visible, wide_hidden) = (visible.words_per_row(), hidden.words_per_row());
+        let visible =
+            &mut visible.words_mut()[chains.start * wide_visible..chains.end * wide_visible];
+        let hidden = &mut hidden.words_mut()[chains.start * wide_hidden..chains.end * wide_hidden];
         let tiles = visible
-            .words_mut()
             .chunks_mut((TILE * wide_visible).max(1))
-            .zip(hidden.words_mut().chunks_mut((TILE * wide_hidden).max(1)));
+            .zip(hidden.chunks_mut((TILE * wide_hidden).max(1)));
         let mut tiles: Vec<_> = tiles
             .map(|(visible, hidden)| (visible, hidden, Vec::new()))
             .collect();
         let arch = Arch::new();
         workers.for_each_chunk(&mut tiles, 1, |index, tile| {
             let (visible, hidden, energies) = &mut tile[0];
-            let first_chain = first_chain + index * TILE;
+            let first_chain = chains.start + index * TILE;
             let held = clamped.map(|clamped| {
                 let values = &clamped.values.words()[first_chain * wide_visible..];
                 (clamped.units.words(), &values[..visible.len()])

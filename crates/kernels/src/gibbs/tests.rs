@@ -85,7 +85,7 @@ proptest! {
         let clamped = held.then_some(Clamped { units, values });
         let (mut fast_v, mut fast_h) = (v.clone(), h.clone());
         let workers = Workers::single();
-        machine.gibbs().run(&workers, stream, 5..8, 0, clamped.as_ref(), u64::MAX, &mut fast_v, &mut fast_h);
+        machine.gibbs().run(&workers, stream, 5..8, 0..chains, clamped.as_ref(), u64::MAX, &mut fast_v, &mut fast_h);
         for step in 5..8 {
             v = plain_half(machine.weights.t(), machine.visible_bias.view(), stream, 4 * step, &h);
             for chain in 0..chains {
@@ -114,7 +114,16 @@ fn threads_and_parts_of_a_run_change_nothing() {
     let whole = |threads: usize| {
         let workers = Workers::new(threads).expect("threads");
         let (mut v, mut h) = (BitRows::zeros(200, 784), start.clone());
-        gibbs.run(&workers, stream, 0..7, 0, None, u64::MAX, &mut v, &mut h);
+        gibbs.run(
+            &workers,
+            stream,
+            0..7,
+            0..200,
+            None,
+            u64::MAX,
+            &mut v,
+            &mut h,
+        );
         (v, h)
     };
     let expected = whole(1);
@@ -123,16 +132,33 @@ fn threads_and_parts_of_a_run_change_nothing() {
     let workers = Workers::single();
     let (mut v, mut h) = (BitRows::zeros(200, 784), start.clone());
     for steps in [0..3, 3..4, 4..7] {
-        gibbs.run(&workers, stream, steps, 0, None, u64::MAX, &mut v, &mut h);
+        gibbs.run(
+            &workers,
+            stream,
+            steps,
+            0..200,
+            None,
+            u64::MAX,
+            &mut v,
+            &mut h,
+        );
     }
     assert_eq!((v, h), expected);
-    // The last chains alone.
-    let mut h = BitRows::zeros(72, 100);
-    h.words_mut().copy_from_slice(&start.words()[128 * 2..]);
-    let mut v = BitRows::zeros(72, 784);
-    gibbs.run(&workers, stream, 0..7, 128, None, u64::MAX, &mut v, &mut h);
-    assert_eq!(h.words(), &expected.1.words()[128 * 2..]);
-    assert_eq!(v.words(), &expected.0.words()[128 * 13..]);
+    // The first and the last chains apart.
+    let (mut v, mut h) = (BitRows::zeros(200, 784), start.clone());
+    for chains in [128..200, 0..128] {
+        gibbs.run(
+            &workers,
+            stream,
+            0..7,
+            chains,
+            None,
+            u64::MAX,
+            &mut v,
+            &mut h,
+        );
+    }
+    assert_eq!((v, h), expected);
 }
 
 /// Means of the units over many chains, against those of the single-precision path.
@@ -148,7 +174,7 @@ fn the_single_precision_path_has_the_same_means() {
         &workers,
         stream,
         0..steps,
-        0,
+        0..chains,
         None,
         u64::MAX,
         &mut v,
@@ -215,9 +241,10 @@ fn energies_are_those_of_the_definition() {
         let mut v = BitRows::zeros(chains, visible);
         let stream = Stream::new(1, Purpose::Sampling, 0);
         let workers = Workers::single();
-        let energies = machine
-            .gibbs()
-            .run(&workers, stream, 3..8, 0, None, 4, &mut v, &mut h);
+        let energies =
+            machine
+                .gibbs()
+                .run(&workers, stream, 3..8, 0..chains, None, 4, &mut v, &mut h);
         assert!(
             energies.iter().all(|tile| tile.len() == 2),
             "after steps 4 and 8"

@@ -1,0 +1,356 @@
+//! Equilibrium samples of a layer: Gibbs chains between H_l and H_(l−1), then down to the visible units.
+//!
+//! Source: J. Song, M. Marsili, J. Jo, "Resolution and relevance trade-offs in deep learning",
+//! J. Stat. Mech. (2018), 123406, Text S1; G. E. Hinton, S. Osindero, Y.-W. Teh, Neural Computation 18 (2006).
+
+mod downward;
+mod file;
+
+pub(crate) use file::Progress;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ndarray::{Array2, ArrayView2};
+use resrel_kernels::{BitRows, Clamped, Gibbs, Purpose, Stream, TILE, Workers};
+use serde::{Deserialize, Serialize};
+
+use crate::{Dbn, Error, Event, Inputs, Observer};
+
+/// Groups into which the chains are dealt for the energies: chains that stick differ between groups.
+const GROUPS: usize = 16;
+/// Energies are noted at most so many times, evenly.
+const NOTES: u64 = 1_000;
+/// Steps that a tile of chains makes before the next tile: its fields stay in the cache meanwhile.
+const STRETCH: u64 = 200;
+/// Time between two questions whether to go on.
+const TELL_EVERY: Duration = Duration::from_millis(200);
+/// Time between checkpoints.
+const SAVE_EVERY: Duration = Duration::from_secs(10);
+
+/// What is sampled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SamplingConfig {
+    /// The layer l, from 1.
+    pub layer: usize,
+    /// Number of chains.
+    pub samples: usize,
+    /// Gibbs steps of each: H_(l−1) from H_l, then H_l from H_(l−1).
+    pub steps: u64,
+    /// How the samples of H_(l−1) go down to the visible units.
+    pub downward: Downward,
+}
+
+/// How states go down through the machines below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Downward {
+    /// Every layer sampled, but the visible units, of which the means are shown.
+    #[default]
+    Sampled,
+    /// Means all the way, from the last states of H_l.
+    MeanField,
+}
+
+impl Default for SamplingConfig {
+    fn default() -> Self {
+        Self {
+            layer: 1,
+            samples: 60_000,
+            steps: 10_000,
+            downward: Downward::default(),
+        }
+    }
+}
+
+impl SamplingConfig {
+    /// Refuses what cannot be sampled.
+    ///
+    /// # Errors
+    /// [`Error::Config`].
+    pub fn validate(&self, dbn: &Dbn) -> Result<(), Error> {
+        if !(1..=dbn.machines.len()).contains(&self.layer) {
+            let remedy = "one of the network's layers, from 1";
+            return Err(Error::config("layer", self.layer, remedy));
+        }
+        if self.samples == 0 || u32::try_from(self.samples).is_err() {
+            return Err(Error::config("samples", self.samples, "1 to 4294967295"));
+        }
+        // Four draws a step, each below 2⁶³.
+        if self.steps == 0 || self.steps > 1 << 60 {
+            return Err(Error::config("steps", self.steps, "1 to 2^60"));
+        }
+        Ok(())
+    }
+}
+
+/// Mean energies along the way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Energies {
+    /// Steps between two entries; the first is after that many.
+    pub every: u64,
+    /// For each group of chains, its mean E(h_(l−1), h_l) in nats.
+    pub groups: Vec<Vec<f64>>,
+}
+
+/// The chains of a run, at any moment.
+#[derive(Debug)]
+pub struct Chains {
+    config: SamplingConfig,
+    seed: u64,
+    gibbs: Gibbs,
+    clamped: Option<Clamped>,
+    /// States of H_(l−1) and H_l.
+    below: BitRows,
+    layer: BitRows,
+    /// Steps that all chains have made.
+    step: u64,
+    /// Energies of the tiles that are ahead of these, and the step at which they are.
+    ahead: Vec<Vec<f64>>,
+    ahead_to: u64,
+    /// What the chains started from: by it a checkpoint is told from another's.
+    start: String,
+    energies: Energies,
+}
+
+impl Chains {
+    /// Chains that start from random states of H_l, every unit 1 with probability ½.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a layer that the network has not, or no samples or steps.
+    pub fn random(dbn: &Dbn, config: &SamplingConfig, seed: u64) -> Result<Self, Error> {
+        config.validate(dbn)?;
+        let units = dbn.machines[config.layer - 1].hidden();
+        let mut rng = start_stream(seed, config.layer).rng(0);
+        let mut layer = BitRows::zeros(config.samples, units);
+        for row in 0..config.samples {
+            for unit in 0..units {
+                layer.row_mut(row)[unit / 64] |= u64::from(rng.below(2)) << (unit % 64);
+            }
+        }
+        Ok(Self::start(dbn, config, seed, layer))
+    }
+
+    /// Chains that start from what the network makes of `images` (rows × V, 0 … 1): each layer up to H_l
+    /// sampled in turn. Chain i starts from image i mod rows.
+    ///
+    /// # Errors
+    /// As [`Chains::random`]; [`Error::Features`] and [`Error::Empty`] for images that do not fit.
+    pub fn from_images(
+        dbn: &Dbn,
+        config: &SamplingConfig,
+        seed: u64,
+        images: ArrayView2<f32>,
+        workers: &Workers,
+    ) -> Result<Self, Error> {
+        config.validate(dbn)?;
+        if images.nrows() == 0 {
+            return Err(Error::Empty);
+        }
+        let expected = dbn.machines[0].visible();
+        if images.ncols() != expected {
+            let found = images.ncols();
+            return Err(Error::Features { found, expected });
+        }
+        let rows: Vec<usize> = (0..config.samples).map(|i| i % images.nrows()).collect();
+        let mut states = Inputs::Real(images.select(ndarray::Axis(0), &rows));
+        let stream = start_stream(seed, config.layer);
+        for (index, machine) in (0..).zip(&dbn.machines[..config.layer]) {
+            let next = machine.sample_hidden(workers, &states, stream.substream(index));
+            states = Inputs::Bits(next);
+        }
+        let Inputs::Bits(layer) = states else {
+            unreachable!("a network has a layer");
+        };
+        Ok(Self::start(dbn, config, seed, layer))
+    }
+
+    fn start(dbn: &Dbn, config: &SamplingConfig, seed: u64, layer: BitRows) -> Self {
+        let machine = &dbn.machines[config.layer - 1];
+        let groups = config.samples.div_ceil(TILE).min(GROUPS);
+        Self {
+            gibbs: Gibbs::new(
+                machine.weights.view(),
+                machine.visible_bias.view(),
+                machine.hidden_bias.view(),
+            ),
+            config: config.clone(),
+            seed,
+            clamped: None,
+            below: BitRows::zeros(config.samples, machine.visible()),
+            step: 0,
+            ahead: Vec::new(),
+            ahead_to: 0,
+            start: file::checksum_of_bits(&[&layer]),
+            layer,
+            energies: Energies {
+                every: config.steps.div_ceil(NOTES),
+                groups: vec![Vec::new(); groups],
+            },
+        }
+    }
+
+    /// Holds the visible units in `held` at the values (> 0.5) that they have in `images`, image
+    /// i mod rows for chain i, while all others are sampled: the images are filled in. Layer 1 alone,
+    /// whose chains have the visible units.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for another layer, [`Error::Features`] and [`Error::Empty`] for images that do
+    /// not fit.
+    pub fn clamp(&mut self, held: &[bool], images: ArrayView2<f32>) -> Result<(), Error> {
+        if self.config.layer != 1 {
+            let remedy = "1 where visible units are held";
+            return Err(Error::config("layer", self.config.layer, remedy));
+        }
+        if images.nrows() == 0 {
+            return Err(Error::Empty);
+        }
+        let expected = self.below.bits();
+        for found in [held.len(), images.ncols()] {
+            if found != expected {
+                return Err(Error::Features { found, expected });
+            }
+        }
+        let mask = Array2::from_shape_fn((1, expected), |(_, i)| f32::from(u8::from(held[i])));
+        let units = BitRows::from_threshold(mask.view(), 0.5);
+        let images = BitRows::from_threshold(images, 0.5);
+        let mut values = BitRows::zeros(self.config.samples, expected);
+        for chain in 0..self.config.samples {
+            let image = images.row(chain % images.rows()).iter().zip(units.row(0));
+            for (value, (pixels, held)) in values.row_mut(chain).iter_mut().zip(image) {
+                *value = pixels & held;
+            }
+        }
+        self.start = file::checksum_of_bits(&[&self.layer, &units, &values]);
+        self.clamped = Some(Clamped { units, values });
+        Ok(())
+    }
+
+    /// What is sampled.
+    #[must_use]
+    pub fn config(&self) -> &SamplingConfig {
+        &self.config
+    }
+
+    /// Steps that all chains have made.
+    #[must_use]
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Energies so far.
+    #[must_use]
+    pub fn energies(&self) -> &Energies {
+        &self.energies
+    }
+
+    /// States of H_l.
+    #[must_use]
+    pub fn layer(&self) -> &BitRows {
+        &self.layer
+    }
+
+    /// States of H_(l−1); zeros before the first step.
+    #[must_use]
+    pub fn below(&self) -> &BitRows {
+        &self.below
+    }
+
+    /// Goes on to step `until`; `false` if `observer` stopped it before. Where a `checkpoint` path is
+    /// given, the state is saved there when stopped, and every ten seconds.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the state cannot be saved.
+    pub fn run(
+        &mut self,
+        workers: &Workers,
+        until: u64,
+        dbn: &Dbn,
+        checkpoint: Option<&Path>,
+        observer: &mut Observer,
+    ) -> Result<bool, Error> {
+        let tiles = self.config.samples.div_ceil(TILE);
+        let mut saved = Instant::now();
+        // Every thread one tile at first; then as many as fill the time.
+        let mut count = workers.threads();
+        while self.step < until {
+            if self.ahead.is_empty() {
+                // Stretches are counted from step 0: a run that was stopped has the same as another.
+                let end = (self.step / STRETCH + 1) * STRETCH;
+                self.ahead_to = end.min(until);
+            }
+            let steps = self.step..self.ahead_to;
+            let first = self.ahead.len();
+            let last = (first + count).min(tiles);
+            let chains = first * TILE..(last * TILE).min(self.config.samples);
+            let started = Instant::now();
+            let energies = self.gibbs.run(
+                workers,
+                self.stream(),
+                steps.clone(),
+                chains,
+                self.clamped.as_ref(),
+                self.energies.every,
+                &mut self.below,
+                &mut self.layer,
+            );
+            let took = started.elapsed();
+            self.ahead.extend(energies);
+            if took < TELL_EVERY / 2 {
+                count = (2 * count).min(tiles.next_multiple_of(workers.threads()));
+            } else if took > 2 * TELL_EVERY {
+                count = (count / 2).next_multiple_of(workers.threads());
+            }
+            let within = self.ahead.len() as f64 / tiles as f64;
+            let mut done = self.step as f64 + within * (steps.end - steps.start) as f64;
+            if self.ahead.len() == tiles {
+                self.note();
+                self.step = steps.end;
+                done = self.step as f64;
+            }
+            let event = Event::Sampled {
+                step: self.step,
+                steps: self.config.steps,
+                done: done / self.config.steps as f64,
+            };
+            let stop = observer(&event).is_break() && self.step < until;
+            if let Some(path) = checkpoint.filter(|_| stop || saved.elapsed() > SAVE_EVERY) {
+                self.save(path, dbn)?;
+                saved = Instant::now();
+                // The answer changes nothing: who stops says so at the next progress event.
+                let _ = observer(&Event::Saved { path });
+            }
+            if stop {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn stream(&self) -> Stream {
+        Stream::new(self.seed, Purpose::Sampling, self.config.layer as u64)
+    }
+
+    /// Adds the energies of a finished stretch, tile by tile, to their groups.
+    fn note(&mut self) {
+        let tiles = std::mem::take(&mut self.ahead);
+        let groups = self.energies.groups.len();
+        let notes = tiles.first().map_or(0, Vec::len);
+        for (number, group) in self.energies.groups.iter_mut().enumerate() {
+            // Neighbours go to different groups, so that all groups are about as large.
+            let own = || (number..tiles.len()).step_by(groups);
+            let size = |tile: usize| (self.config.samples - tile * TILE).min(TILE) as f64;
+            let chains: f64 = own().map(size).sum();
+            group.extend((0..notes).map(|note| {
+                let sum: f64 = own().map(|tile| size(tile) * tiles[tile][note]).sum();
+                sum / chains
+            }));
+        }
+    }
+}
+
+/// Random numbers of the chains' start.
+fn start_stream(seed: u64, layer: usize) -> Stream {
+    Stream::new(seed, Purpose::Sampling, layer as u64).substream(0)
+}
