@@ -65,12 +65,12 @@ impl Default for SamplingConfig {
 }
 
 impl SamplingConfig {
-    /// Refuses what cannot be sampled.
+    /// Refuses what cannot be sampled from a network of so many layers.
     ///
     /// # Errors
     /// [`Error::Config`].
-    pub fn validate(&self, dbn: &Dbn) -> Result<(), Error> {
-        if !(1..=dbn.machines.len()).contains(&self.layer) {
+    pub fn validate(&self, layers: usize) -> Result<(), Error> {
+        if !(1..=layers).contains(&self.layer) {
             let remedy = "one of the network's layers, from 1";
             return Err(Error::config("layer", self.layer, remedy));
         }
@@ -120,7 +120,7 @@ impl Chains {
     /// # Errors
     /// [`Error::Config`] for a layer that the network has not, or no samples or steps.
     pub fn random(dbn: &Dbn, config: &SamplingConfig, seed: u64) -> Result<Self, Error> {
-        config.validate(dbn)?;
+        config.validate(dbn.machines.len())?;
         let units = dbn.machines[config.layer - 1].hidden();
         let mut rng = start_stream(seed, config.layer).rng(0);
         let mut layer = BitRows::zeros(config.samples, units);
@@ -144,7 +144,7 @@ impl Chains {
         images: ArrayView2<f32>,
         workers: &Workers,
     ) -> Result<Self, Error> {
-        config.validate(dbn)?;
+        config.validate(dbn.machines.len())?;
         if images.nrows() == 0 {
             return Err(Error::Empty);
         }

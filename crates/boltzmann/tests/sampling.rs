@@ -1,8 +1,8 @@
 //! Generated samples: exact distributions of machines that can be enumerated, and runs that go on.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
-use ndarray::{Array1, Array2, array};
+use ndarray::{Array1, Array2, array, s};
 use resrel_boltzmann::{Chains, Dbn, DbnConfig, Downward, Error, Event, Rbm, SamplingConfig};
 use resrel_kernels::{Purpose, Stream, Workers};
 
@@ -37,6 +37,10 @@ fn config(layer: usize, samples: usize, steps: u64) -> SamplingConfig {
         steps,
         downward: Downward::Sampled,
     }
+}
+
+fn all(chains: &Chains) -> Range<usize> {
+    0..chains.config().samples
 }
 
 fn bits(state: usize, units: usize) -> Vec<f32> {
@@ -192,7 +196,7 @@ fn held_units_stay_and_the_rest_follows_them() {
     }
     let deviation = deviation(&counts, &exact);
     assert!(deviation < 4.0, "{deviation}: {counts:?} {exact:?}");
-    let images = chains.images(&dbn, &workers);
+    let images = chains.images(&dbn, &workers, all(&chains));
     for row in images.outer_iter() {
         assert_eq!(
             [0, 2, 5].map(|unit| row[unit].to_bits()),
@@ -225,8 +229,13 @@ fn images_have_the_exact_means() {
     let workers = Workers::new(2).expect("threads");
     let finished = chains.run(&workers, 60, &dbn, None, &mut |_| ControlFlow::Continue(()));
     assert!(finished.expect("no file"));
-    let images = chains.images(&dbn, &workers);
-    assert_eq!(images, chains.images(&dbn, &Workers::single()));
+    let images = chains.images(&dbn, &workers, all(&chains));
+    assert_eq!(
+        images,
+        chains.images(&dbn, &Workers::single(), all(&chains))
+    );
+    let part = chains.images(&dbn, &workers, 777..2_345);
+    assert_eq!(images.slice(s![777..2_345, ..]), part);
     for (unit, exact) in exact.iter().enumerate() {
         let mean = images.column(unit).mapv(f64::from).mean().expect("samples");
         assert!(
@@ -248,7 +257,7 @@ fn mean_field_goes_down_without_chance() {
     let mut chains = Chains::random(&dbn, &config, 2).expect("valid");
     let finished = chains.run(&workers, 3, &dbn, None, &mut |_| ControlFlow::Continue(()));
     assert!(finished.expect("no file"));
-    let images = chains.images(&dbn, &workers);
+    let images = chains.images(&dbn, &workers, all(&chains));
     let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
     for (row, state) in states(&chains).into_iter().enumerate() {
         let top = Array1::from(bits(state, 4));
@@ -333,7 +342,10 @@ fn a_run_that_was_stopped_goes_on_as_if_it_had_not_been() {
     assert_eq!(chains.layer(), whole.layer());
     assert_eq!(chains.below(), whole.below());
     assert_eq!(chains.energies(), whole.energies());
-    assert_eq!(chains.images(&dbn, &two), whole.images(&dbn, &workers));
+    assert_eq!(
+        chains.images(&dbn, &two, all(&chains)),
+        whole.images(&dbn, &workers, all(&whole))
+    );
 
     // Another seed, another network, damage: refused in words.
     let refused = |mut chains: Chains, dbn: &Dbn| {

@@ -3,6 +3,11 @@
 use ndarray::{ArrayView2, ArrayViewMut1};
 use pulp::Arch;
 
+use crate::Workers;
+
+/// Rows that look for their nearest together: the others are read once for all of them.
+const TOGETHER: usize = 16;
+
 /// Rows of bits, each padded to whole 64-bit words; unit `j` of a row is bit `j % 64` of its word
 /// `j / 64`, and the padding is zero, so equal rows have equal words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +110,39 @@ impl BitRows {
             || expand_row(words, out),
         );
     }
+
+    /// For each row its Hamming distance to the nearest row of `among`: the number of bits that differ.
+    /// `u32::MAX` where `among` has no row.
+    ///
+    /// # Panics
+    /// If rows of the two have not as many bits.
+    #[must_use]
+    pub fn nearest(&self, workers: &Workers, among: &Self) -> Vec<u32> {
+        assert_eq!(self.bits, among.bits, "rows of as many bits");
+        let mut nearest = vec![u32::MAX; self.rows];
+        let width = self.words_per_row().max(1);
+        let arch = Arch::new();
+        workers.for_each_chunk(&mut nearest, TOGETHER, |chunk, nearest| {
+            let rows = &self.words[(chunk * TOGETHER * width).min(self.words.len())..];
+            arch.dispatch(
+                #[inline(always)]
+                || nearest_rows(rows, &among.words, width, nearest),
+            );
+        });
+        nearest
+    }
+}
+
+/// Lowers each of `nearest` to the distance of its row to the nearest of `among`, rows of `width` words.
+#[inline(always)]
+fn nearest_rows(rows: &[u64], among: &[u64], width: usize, nearest: &mut [u32]) {
+    for other in among.chunks_exact(width) {
+        for (row, nearest) in rows.chunks_exact(width).zip(nearest.iter_mut()) {
+            let words = row.iter().zip(other);
+            let distance: u32 = words.map(|(a, b)| (a ^ b).count_ones()).sum();
+            *nearest = distance.min(*nearest);
+        }
+    }
 }
 
 /// The bits `value > threshold`, 64 to a word.
@@ -155,8 +193,27 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{Purpose, Stream};
 
     proptest! {
+        #[test]
+        fn nearest_rows_are_those_of_a_plain_search(
+            rows in 0..40_usize, others in 0..20_usize, bits in 1..200_usize, seed: u64,
+        ) {
+            let packed = |rows: usize, salt: u64| {
+                let mut rng = Stream::new(seed, Purpose::Weights, salt).rng(0);
+                let values = Array2::from_shape_simple_fn((rows, bits), || rng.below(2) as f32);
+                BitRows::from_threshold(values.view(), 0.5)
+            };
+            let (packed, among) = (packed(rows, 0), packed(others, 1));
+            let distance = |row: usize, other: usize| {
+                (0..bits).filter(|bit| packed.get(row, *bit) != among.get(other, *bit)).count() as u32
+            };
+            let plain = (0..rows).map(|row| (0..others).map(|other| distance(row, other)).min());
+            let plain: Vec<u32> = plain.map(|nearest| nearest.unwrap_or(u32::MAX)).collect();
+            prop_assert_eq!(packed.nearest(&Workers::single(), &among), plain);
+        }
+
         #[test]
         fn packing_and_expanding_gives_the_row_back(rows in 0..5_usize, bits in 1..200_usize, seed: u64) {
             let value = |i: usize, j: usize| (seed.rotate_left((i * bits + j) as u32 % 64) & 1) as f32;

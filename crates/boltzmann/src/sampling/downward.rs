@@ -1,5 +1,7 @@
 //! From the chains' states down to images.
 
+use std::ops::Range;
+
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use resrel_kernels::{BitRows, Draw, Stream, Workers};
 
@@ -10,16 +12,17 @@ use crate::{Dbn, Rbm};
 const CHUNK: usize = 1_000;
 
 impl Chains {
-    /// The chains' images: P(v = 1 | h_1) of each, chains × V.
+    /// The images of the given `chains`: P(v = 1 | h_1) of each, chains × V. The same whether asked for at
+    /// once or in parts.
     ///
     /// With [`Downward::Sampled`] the states of H_(l−1) (for layer 1: of H1) go down, every layer sampled,
     /// the visible units as means; with [`Downward::MeanField`] the states of H_l, every layer as means.
     /// Held units show the values at which they are held.
     ///
     /// # Panics
-    /// If `dbn` is not the network that the chains were made for.
+    /// If `dbn` is not the network that the chains were made for, or there are no such chains.
     #[must_use]
-    pub fn images(&self, dbn: &Dbn, workers: &Workers) -> Array2<f32> {
+    pub fn images(&self, dbn: &Dbn, workers: &Workers, chains: Range<usize>) -> Array2<f32> {
         let layer = self.config.layer;
         let sampled = self.config.downward == Downward::Sampled;
         let (states, machines) = if sampled && layer > 1 {
@@ -30,10 +33,10 @@ impl Chains {
         // Draws of the chains' own steps are below this number.
         let stream = self.stream().substream(1);
         let visible = dbn.machines[0].visible();
-        let mut images = Array2::zeros((self.config.samples, visible));
+        let mut images = Array2::zeros((chains.len(), visible));
         let values = images.as_slice_mut().expect("a new array is contiguous");
         workers.for_each_chunk(values, CHUNK * visible, |chunk, values| {
-            let first = chunk * CHUNK;
+            let first = chains.start + chunk * CHUNK;
             let out = ArrayViewMut2::from_shape((values.len() / visible, visible), values);
             let mut out = out.expect("whole rows");
             let draws = sampled.then_some((stream, self.step, first));
