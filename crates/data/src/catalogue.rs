@@ -208,6 +208,16 @@ pub fn data_folder(data_dir: Option<&Path>) -> Result<PathBuf, Error> {
     )
 }
 
+/// The folder for what is made once and kept: `resrel` in the user's cache directory.
+///
+/// # Errors
+/// [`Error::NoFolder`] where it is not known.
+pub fn cache_folder() -> Result<PathBuf, Error> {
+    let user = directories::ProjectDirs::from("", "", "resrel");
+    user.map(|user| user.cache_dir().to_path_buf())
+        .ok_or(Error::NoFolder)
+}
+
 fn choose_folder(
     named: Option<&Path>,
     variable: Option<OsString>,

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ndarray::ArrayView1;
+use ndarray::{ArrayView1, ArrayView2};
 use ndarray_npy::{WriteNpyError, WriteNpyExt};
 
 use crate::files::write_whole;
@@ -29,10 +29,7 @@ pub fn export(data: &Dataset, folder: &Path) -> Result<Vec<PathBuf>, Error> {
     for (part, samples) in parts {
         let Some(samples) = samples else { continue };
         let path = folder.join(format!("{}-{part}-values.npy", data.name));
-        write_whole(&path, |file| {
-            samples.values.write_npy(file).map_err(as_io_error)
-        })
-        .map_err(error(&path))?;
+        write_npy(&path, samples.values.view())?;
         written.push(path);
         if let Some(labels) = &samples.labels {
             let path = folder.join(format!("{}-{part}-labels.npy", data.name));
@@ -43,6 +40,18 @@ pub fn export(data: &Dataset, folder: &Path) -> Result<Vec<PathBuf>, Error> {
         }
     }
     Ok(written)
+}
+
+/// Writes `values` to an npy file (32-bit floats), beside and renamed.
+///
+/// # Errors
+/// [`Error::Write`] where it cannot be written.
+pub fn write_npy(path: &Path, values: ArrayView2<f32>) -> Result<(), Error> {
+    let written = write_whole(path, |file| values.write_npy(file).map_err(as_io_error));
+    written.map_err(|source| Error::Write {
+        path: path.into(),
+        source,
+    })
 }
 
 /// What stopped the writing; the format itself cannot refuse a matrix of floats.

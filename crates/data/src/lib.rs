@@ -21,12 +21,14 @@ mod shuffle;
 mod states;
 mod text;
 
-pub use catalogue::{CATALOGUE, Checksum, Entry, Location, RemoteFile, data_folder, entry, load};
+pub use catalogue::{
+    CATALOGUE, Checksum, Entry, Location, RemoteFile, cache_folder, data_folder, entry, load,
+};
 pub use dataset::{Dataset, Samples};
 pub use digits::digits;
 pub use error::{Error, remedy};
 pub use events::{EventColumns, EventTrain, EventTrains, Events, read_events};
-pub use export::export;
+pub use export::{export, write_npy};
 pub use fetch::{FetchEvent, fetch, fetch_from};
 pub use files::{beside, write_whole};
 pub use idx::{read_idx_images, read_idx_labels};

@@ -57,6 +57,8 @@ pub enum Purpose {
     Bootstrap = 13,
     /// Subsamples drawn for error bars and convergence.
     Subsampling = 14,
+    /// Weights, order and shifts while a classifier learns.
+    Classifier = 15,
 }
 
 /// Philox4x32-10: four random words from a 64-bit key and a 128-bit counter.

@@ -30,6 +30,7 @@ pub use resrel_data as data;
 pub use resrel_experiment as experiment;
 pub use resrel_kernels as kernels;
 pub use resrel_measure as measure;
+pub use resrel_networks as networks;
 
 /// The README's example, run with the tests.
 #[cfg(doctest)]

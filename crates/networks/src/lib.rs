@@ -1,0 +1,18 @@
+//! Networks that are built on burn, and what their features are good for.
+//!
+//! A [`Classifier`] labels images, so that the label frequencies of generated images can be compared with
+//! the data's. In its features [`PrecisionRecall`] tells how faithful and how varied they are;
+//! [`near_copies`] tells a generator that memorises from one that generalises.
+
+mod classifier;
+mod error;
+mod fidelity;
+
+pub use classifier::{Classified, Classifier, ClassifierConfig};
+pub use error::Error;
+pub use fidelity::{PrecisionRecall, near_copies};
+
+use std::ops::ControlFlow;
+
+/// Receives the share of a training that is done, 0 … 1; `Break` stops it.
+pub type Observer<'a> = dyn FnMut(f64) -> ControlFlow<()> + Send + 'a;
