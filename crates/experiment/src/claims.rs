@@ -10,7 +10,7 @@ use std::fmt::Write;
 use resrel_measure::Measure;
 use serde::{Deserialize, Serialize};
 
-use crate::{Layer, Mean, Rules, Series, Summary};
+use crate::{Figure, Layer, Mean, Rules, Series, Summary};
 
 /// Margins within so many standard errors of zero decide nothing.
 const STANDARD_ERRORS: f64 = 2.0;
@@ -42,15 +42,22 @@ pub struct Judgement {
     pub evidence: String,
 }
 
-/// Judges what Figure 2 can judge of the paper's claims.
+/// Judges what a figure can judge of the paper's claims.
 #[must_use]
-pub fn judge(summary: &Summary, rules: &Rules) -> Vec<Judgement> {
+pub fn judge(figure: Figure, summary: &Summary, rules: &Rules) -> Vec<Judgement> {
+    match figure {
+        Figure::Fig2 => of_the_plane(summary, rules),
+        Figure::Fig3 => of_generation(summary, rules),
+    }
+}
+
+fn of_the_plane(summary: &Summary, rules: &Rules) -> Vec<Judgement> {
     let trained = summary.layers(Series::Trained);
     let untrained = summary.layers(Series::Untrained);
     let shuffled = summary.layers(Series::Shuffled);
     let clusters = summary.layers(Series::KMeans);
-    let generation = "needs generated samples, which this figure does not draw";
-    vec![
+    let generation = "needs generated samples: see resrel reproduce fig3";
+    let mut judgements = vec![
         judgement(
             "1a",
             "H[s] falls from layer to layer",
@@ -103,11 +110,7 @@ pub fn judge(summary: &Summary, rules: &Rules) -> Vec<Judgement> {
             "layers of shuffled images crowd there too",
             fewer_in_the_middle(trained, shuffled, rules.middle),
         ),
-        judgement(
-            "5a",
-            "classification error grows with depth",
-            never_rises(trained, |m| m.classification_error.map(|error| -error)),
-        ),
+        error_grows(trained),
         judgement(
             "5b",
             "an untrained network's is far larger at the same H[s]",
@@ -118,14 +121,92 @@ pub fn judge(summary: &Summary, rules: &Rules) -> Vec<Judgement> {
                 rules.far_larger,
             ),
         ),
+    ];
+    judgements.extend(critical_layer(trained, rules));
+    judgements.push(not_judged(
+        "6c",
+        "and the best generation ability",
+        generation,
+    ));
+    judgements
+}
+
+/// The paper's layer first, then what does not depend on the schedule: that the layer where H[s]+H[k] is
+/// largest in this run generates best, and that β ≈ 1 where generation is best.
+fn of_generation(summary: &Summary, rules: &Rules) -> Vec<Judgement> {
+    let trained = summary.layers(Series::Trained);
+    let paper = format!("H{}", rules.critical_layer);
+    let sums = means(trained, Measure::sum);
+    let critical = sums.max_by(|(_, a), (_, b)| a.value.total_cmp(&b.value));
+    let abilities = abilities(summary);
+    let best = abilities
+        .iter()
+        .max_by(|(_, a), (_, b)| a.value.total_cmp(&b.value));
+    let mut judgements = vec![
+        judgement(
+            "3b",
+            "β falls with depth",
+            never_rises(trained, |m| m.beta.mle),
+        ),
+        error_grows(trained),
+    ];
+    judgements.extend(critical_layer(trained, rules));
+    judgements.extend([
+        judgement(
+            "6c",
+            "and the best generation ability",
+            largest(&abilities, &paper),
+        ),
+        match critical {
+            None => not_judged("6d", CRITICAL_GENERATES_BEST, "no layer has H[s]+H[k]"),
+            Some((name, _)) => judgement(
+                "6d",
+                &format!("{CRITICAL_GENERATES_BEST} (here {name})"),
+                largest(&abilities, name),
+            ),
+        },
+        match best {
+            None => not_judged("6e", ZIPF_GENERATES_BEST, "no layer was sampled"),
+            Some((name, _)) => judgement(
+                "6e",
+                &format!("{ZIPF_GENERATES_BEST} (here {name})"),
+                zipf(trained, name, rules),
+            ),
+        },
+    ]);
+    judgements
+}
+
+const CRITICAL_GENERATES_BEST: &str = "the layer with the largest H[s]+H[k] generates best";
+const ZIPF_GENERATES_BEST: &str = "β ≈ 1 where generation is best";
+
+fn error_grows(trained: &[Layer]) -> Judgement {
+    judgement(
+        "5a",
+        "classification error grows with depth",
+        never_rises(trained, |m| m.classification_error.map(|error| -error)),
+    )
+}
+
+fn critical_layer(trained: &[Layer], rules: &Rules) -> [Judgement; 2] {
+    let name = format!("H{}", rules.critical_layer);
+    let sums: Vec<_> = means(trained, Measure::sum).collect();
+    [
         judgement(
             "6a",
-            &format!("H{} has the largest H[s]+H[k]", rules.critical_layer),
-            largest_sum(trained, rules.critical_layer),
+            &format!("{name} has the largest H[s]+H[k]"),
+            largest(&sums, &name),
         ),
-        judgement("6b", "and β ≈ 1 there", zipf(trained, rules)),
-        not_judged("6c", "and the best generation ability", generation),
+        judgement("6b", "and β ≈ 1 there", zipf(trained, &name, rules)),
     ]
+}
+
+/// The generation abilities of the layers that were sampled.
+fn abilities<'a>(summary: &'a Summary) -> Vec<(&'a str, Mean)> {
+    let layers = summary.generated.iter();
+    layers
+        .filter_map(|layer| Some((layer.name, layer.ability()?)))
+        .collect()
 }
 
 /// One margin that a claim wants positive.
@@ -411,21 +492,19 @@ fn fewer_in_the_middle(trained: &[Layer], control: &[Layer], (low, high): (f64, 
     Ok((vec![difference(trained, control, false)], text))
 }
 
-fn largest_sum(layers: &[Layer], critical: usize) -> Evidence {
-    let values: Vec<_> = means(layers, Measure::sum).collect();
-    let name = format!("H{critical}");
+/// The value of layer `name` against that of each other.
+fn largest(values: &[(&str, Mean)], name: &str) -> Evidence {
     let Some((_, largest)) = values.iter().find(|(layer, _)| *layer == name).copied() else {
-        return Err(format!("the network has no layer {name}"));
+        return Err(format!("this run has no such number of {name}"));
     };
     let others = values.iter().filter(|(layer, _)| *layer != name);
     let comparisons = others
         .map(|(_, mean)| difference(largest, *mean, false))
         .collect();
-    Ok((comparisons, list(&values)))
+    Ok((comparisons, list(values)))
 }
 
-fn zipf(layers: &[Layer], rules: &Rules) -> Evidence {
-    let name = format!("H{}", rules.critical_layer);
+fn zipf(layers: &[Layer], name: &str, rules: &Rules) -> Evidence {
     let layer = layers.iter().find(|layer| layer.name == name);
     let Some(beta) = layer.and_then(|layer| layer.mean(|m| m.beta.mle)) else {
         return Err(format!("there is no β of {name}"));

@@ -39,6 +39,12 @@ pub enum Error {
         /// Why.
         source: Box<Error>,
     },
+    /// A unit waits for others that failed.
+    #[error("needs {needs}; mend that first")]
+    Needs {
+        /// Names of what it needs.
+        needs: String,
+    },
     /// States that cannot be counted, or not with those of other files.
     #[error("{}: {problem}", path.display())]
     States {
@@ -64,6 +70,9 @@ pub enum Error {
     /// Training failed.
     #[error(transparent)]
     Boltzmann(#[from] resrel_boltzmann::Error),
+    /// The classifier failed.
+    #[error(transparent)]
+    Networks(#[from] resrel_networks::Error),
     /// Clustering failed.
     #[error(transparent)]
     Cluster(#[from] resrel_cluster::ClusterError),

@@ -8,6 +8,8 @@ mod claims;
 mod count;
 mod error;
 mod files;
+mod generated;
+mod quality;
 mod recipe;
 mod record;
 mod run;
@@ -21,10 +23,13 @@ pub use count::{
 };
 pub use error::Error;
 pub use files::write_file;
+pub use generated::{GenerateEvent, GenerateObserver, Generated, Moment, forget, generate};
+pub use quality::{Labels, Quality};
 pub use recipe::{
-    Choice, Figure, KMeansPlan, Plan, RECIPES, Recipe, Rules, Size, SizeConfig, Task, Unit,
+    Choice, Figure, GenerateConfig, GenerationPlan, KMeansPlan, Plan, RECIPES, Recipe, Rules, Size,
+    SizeConfig, Task, Unit,
 };
-pub use record::{RECORD_VERSION, Record, Series, Sidecar};
+pub use record::{Images, RECORD_VERSION, Record, Series, Sidecar};
 pub use run::{Outcome, RunEvent, Status};
-pub use summary::{Layer, Mean, Summary, number_in};
+pub use summary::{GeneratedLayer, Layer, Mean, Summary, number_in};
 pub use unit::{Measured, measure_clusters, measure_layers};

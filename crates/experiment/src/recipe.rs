@@ -3,15 +3,19 @@
 
 use std::path::Path;
 
-use resrel_boltzmann::{DbnConfig, Preset};
+use resrel_boltzmann::{DbnConfig, Downward, Preset, SamplingConfig};
 use resrel_cluster::KMeansConfig;
 use resrel_kernels::{Purpose, Stream};
+use resrel_networks::ClassifierConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Series};
 
 /// The recipes that come with the program: name and text.
-pub const RECIPES: [(&str, &str); 1] = [("fig2", include_str!("../../../recipes/fig2.toml"))];
+pub const RECIPES: [(&str, &str); 2] = [
+    ("fig2", include_str!("../../../recipes/fig2.toml")),
+    ("fig3", include_str!("../../../recipes/fig3.toml")),
+];
 
 /// More realizations than anybody runs: their units are listed in memory.
 const MOST_REALIZATIONS: u32 = 10_000;
@@ -31,7 +35,11 @@ pub struct Recipe {
     /// The network and its training.
     pub dbn: DbnConfig,
     /// The clusterings.
+    #[serde(default)]
     pub k_means: KMeansPlan,
+    /// What is sampled from the trained networks.
+    #[serde(default)]
+    pub generation: GenerationPlan,
     /// At most 20 seconds on two cores.
     pub smoke: SizeConfig,
     /// At most five minutes.
@@ -48,6 +56,8 @@ pub struct Recipe {
 pub enum Figure {
     /// The resolution-relevance plane of a deep belief network.
     Fig2,
+    /// What each of its layers generates.
+    Fig3,
 }
 
 impl Figure {
@@ -56,18 +66,35 @@ impl Figure {
     pub fn name(self) -> &'static str {
         match self {
             Self::Fig2 => "fig2",
+            Self::Fig3 => "fig3",
         }
     }
 }
 
 /// The clusterings of a recipe: one unit for each k and realization.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KMeansPlan {
     /// Numbers of clusters.
     pub k: Vec<usize>,
     /// Iterations of Lloyd's algorithm at most.
     pub max_iterations: usize,
+}
+
+/// What is sampled from each trained network: one unit for each layer and realization.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GenerationPlan {
+    /// The layers, from 1; empty for all of them.
+    pub layers: Vec<usize>,
+    /// Number of chains.
+    pub samples: usize,
+    /// Gibbs steps of each.
+    pub steps: u64,
+    /// How samples go down to the visible units.
+    pub downward: Downward,
+    /// The classifier that labels the samples.
+    pub classifier: ClassifierConfig,
 }
 
 /// What a size changes; what it leaves out stays as the recipe says.
@@ -86,6 +113,8 @@ pub struct SizeConfig {
     pub updates: Option<u64>,
     /// Other clusterings.
     pub k_means: Option<KMeansPlan>,
+    /// Other samples.
+    pub generation: Option<GenerationPlan>,
 }
 
 /// The bounds by which claims are judged.
@@ -181,6 +210,24 @@ pub enum Task {
     Dbn(DbnConfig),
     /// Cluster and measure.
     KMeans(KMeansConfig),
+    /// Train the classifier that labels samples.
+    Classifier(ClassifierConfig),
+    /// Sample a layer of a network that another unit trained, and judge the samples.
+    Generate(GenerateConfig),
+}
+
+/// What is sampled, and from what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenerateConfig {
+    /// The unit that trains the network: it comes first.
+    pub model: String,
+    /// The unit that trains the classifier: it comes first as well.
+    pub classifier: String,
+    /// Layer, chains and steps.
+    pub sampling: SamplingConfig,
+    /// Sizes of H_(l−1) and H_l.
+    pub units: [usize; 2],
 }
 
 impl Recipe {
@@ -234,16 +281,24 @@ impl Recipe {
                 return Err(wrong("realizations and observations must be at least 1"));
             }
             let KMeansPlan { k, max_iterations } = size.k_means.as_ref().unwrap_or(&recipe.k_means);
-            if k.contains(&0) || repeats(k) || *max_iterations == 0 {
+            let idle = !k.is_empty() && *max_iterations == 0;
+            if k.contains(&0) || repeats(k) || idle {
                 return Err(wrong(
                     "k_means: each k must be at least 1 and stand there once, max_iterations be at least 1",
                 ));
             }
-            let checked = recipe.dbn_of(size, None, None).validate();
-            checked.map_err(|error| Error::Recipe {
-                recipe: name.into(),
-                problem: error.to_string(),
-            })?;
+            let dbn = recipe.dbn_of(size, None, None);
+            dbn.validate().map_err(|error| wrong(&error.to_string()))?;
+            if recipe.series.contains(&Series::Generated) {
+                let plan = size.generation.as_ref().unwrap_or(&recipe.generation);
+                plan.check(&dbn).map_err(|problem| wrong(&problem))?;
+                let needed = [Series::Trained, Series::Classifier];
+                if needed.iter().any(|series| !recipe.series.contains(series)) {
+                    return Err(wrong(
+                        "the series generated needs the series trained and classifier",
+                    ));
+                }
+            }
         }
         Ok(recipe)
     }
@@ -270,6 +325,7 @@ impl Recipe {
         let dbn = self.dbn_of(size, choice.preset, choice.updates);
         dbn.validate()?;
         let k_means = size.k_means.as_ref().unwrap_or(&self.k_means);
+        let generation = size.generation.as_ref().unwrap_or(&self.generation);
         let mut units = Vec::new();
         for realization in 0..realizations {
             // One seed a realization: the untrained network is then the trained one's start.
@@ -284,7 +340,30 @@ impl Recipe {
                 task,
             };
             for series in self.series.iter().copied() {
-                if series == Series::KMeans {
+                if series == Series::Classifier {
+                    // One judges all realizations.
+                    if realization == 0 {
+                        let task = Task::Classifier(generation.classifier.clone());
+                        let unit = unit(series, String::new(), task);
+                        units.push(Unit {
+                            name: series.name().into(),
+                            ..unit
+                        });
+                    }
+                } else if series == Series::Generated {
+                    let model = format!("{}-r{realization:02}", Series::Trained.name());
+                    units.extend(generation.of(&dbn).map(|sampling| {
+                        let name = format!("{}-h{:02}", series.name(), sampling.layer);
+                        let layer = sampling.layer;
+                        let config = GenerateConfig {
+                            model: model.clone(),
+                            classifier: Series::Classifier.name().into(),
+                            sampling,
+                            units: [dbn.layers[layer - 1], dbn.layers[layer]],
+                        };
+                        unit(series, name, Task::Generate(config))
+                    }));
+                } else if series == Series::KMeans {
                     units.extend(k_means.k.iter().map(|&k| {
                         let max_iterations = k_means.max_iterations;
                         let config = KMeansConfig {
@@ -355,7 +434,48 @@ impl Choice {
     }
 }
 
+impl GenerationPlan {
+    /// What is sampled of each layer.
+    fn of<'a>(&'a self, dbn: &DbnConfig) -> impl Iterator<Item = SamplingConfig> + use<'a> {
+        let depth = dbn.layers.len() - 1;
+        let wanted = move |layer: &usize| self.layers.is_empty() || self.layers.contains(layer);
+        (1..=depth).filter(wanted).map(|layer| SamplingConfig {
+            layer,
+            samples: self.samples,
+            steps: self.steps,
+            downward: self.downward,
+        })
+    }
+
+    fn check(&self, dbn: &DbnConfig) -> Result<(), String> {
+        let depth = dbn.layers.len() - 1;
+        let known = self.layers.iter().all(|layer| (1..=depth).contains(layer));
+        if !known || repeats(&self.layers) {
+            return Err(format!(
+                "generation: layers must be among 1 to {depth}, each once"
+            ));
+        }
+        for sampling in self.of(dbn) {
+            sampling
+                .validate(depth)
+                .map_err(|error| format!("generation: {error}"))?;
+        }
+        self.classifier
+            .validate()
+            .map_err(|error| format!("generation: {error}"))
+    }
+}
+
 impl Unit {
+    /// Names of the units whose models this one needs.
+    #[must_use]
+    pub fn after(&self) -> Vec<&str> {
+        match &self.task {
+            Task::Generate(config) => vec![&config.model, &config.classifier],
+            Task::Dbn(_) | Task::KMeans(_) | Task::Classifier(_) => Vec::new(),
+        }
+    }
+
     /// The unit's share of a run's work, in arbitrary units: for progress.
     #[must_use]
     pub fn weight(&self) -> f64 {
@@ -383,6 +503,14 @@ impl Unit {
                 // As measured: passing over the data costs most, for any k, since points that
                 // cannot change their cluster are not compared again.
                 784 * observations * (4_000 + 2 * config.k as u64 / 3)
+            }
+            // As measured: a convolution or two of each image, forth and back.
+            Task::Classifier(config) => config.epochs as u64 * observations * 6_000_000,
+            Task::Generate(config) => {
+                // As measured: few units change from step to step, and each is drawn.
+                let [below, above] = config.units.map(|units| units as u64);
+                let step = 3 * below * above / 5 + 30 * (below + above);
+                config.sampling.samples as u64 * config.sampling.steps * step
             }
         };
         cost / 1_000_000
@@ -449,7 +577,7 @@ mod tests {
                 .expect("valid");
             let config = plan.units.iter().find_map(|unit| match &unit.task {
                 Task::Dbn(config) => Some(config.training.clone()),
-                Task::KMeans(_) => None,
+                _ => None,
             });
             let training = config.expect("a network");
             (training.epochs, training.updates)

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ndarray::ArrayView2;
 use resrel_boltzmann::Monitor;
 use resrel_measure::Measure;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::files::write_file;
-use crate::{Error, Unit};
+use crate::{Error, Generated, Unit};
 
 /// Version of the record's layout. A record of another version is refused by name.
 pub const RECORD_VERSION: u32 = 1;
@@ -38,6 +39,12 @@ pub struct Record {
     pub seconds_per_pass: Vec<f64>,
     /// Monitoring of the training: one list of epochs per layer.
     pub monitoring: Vec<Vec<Monitor>>,
+    /// Test error of a classifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_error: Option<f64>,
+    /// What a layer generated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated: Option<Generated>,
 }
 
 impl Record {
@@ -107,6 +114,10 @@ pub enum Series {
     Shuffled,
     /// k-means clusters of the data.
     KMeans,
+    /// The classifier that labels samples.
+    Classifier,
+    /// Samples of the trained networks' layers.
+    Generated,
 }
 
 impl Series {
@@ -118,36 +129,72 @@ impl Series {
             Self::Untrained => "untrained",
             Self::Shuffled => "shuffled",
             Self::KMeans => "k-means",
+            Self::Classifier => "classifier",
+            Self::Generated => "generated",
         }
     }
 }
 
-/// What pictures need of a unit: for each layer its frequency spectrum.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What pictures need of a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sidecar {
-    /// One spectrum a layer: pairs (k, m_k), k ascending.
+    /// For each layer its frequency spectrum: pairs (k, m_k), k ascending.
     pub spectra: Vec<Vec<(u64, u64)>>,
+    /// Some of the samples.
+    pub images: Option<Images>,
 }
 
+/// Images in 256 shades.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Images {
+    /// Height and width in pixels.
+    pub shape: (usize, usize),
+    /// The pixels of one image after the other, row by row: 0 for 0, 255 for 1.
+    pub pixels: Vec<u8>,
+}
+
+impl Images {
+    /// Of values 0 … 1, one row an image. `shape` must have as many pixels as a row.
+    #[must_use]
+    pub fn new(values: ArrayView2<f32>, shape: (usize, usize)) -> Self {
+        let shade = |value: &f32| (value * 255.0).round() as u8;
+        Self {
+            shape,
+            pixels: values.iter().map(shade).collect(),
+        }
+    }
+
+    /// One image after the other.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.pixels
+            .chunks_exact((self.shape.0 * self.shape.1).max(1))
+    }
+}
+
+/// Name of the tensor of images.
+const IMAGES: &str = "images";
+
 impl Sidecar {
-    /// The safetensors file: for layer l a tensor `spectrum.l` (rows × 2, u64) of pairs (k, m_k).
+    /// The safetensors file: for layer l a tensor `spectrum.l` (rows × 2, u64) of pairs (k, m_k), and
+    /// `images` (images × height × width, u8).
     fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, Error> {
-        let tensors: Vec<(String, usize, Vec<u8>)> = (1..)
-            .zip(&self.spectra)
-            .map(|(layer, pairs)| {
-                let bytes = pairs
-                    .iter()
-                    .flat_map(|(k, m)| [k.to_le_bytes(), m.to_le_bytes()]);
-                (
-                    format!("spectrum.{layer:03}"),
-                    pairs.len(),
-                    bytes.flatten().collect(),
-                )
-            })
-            .collect();
+        let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
+        for (layer, pairs) in (1..).zip(&self.spectra) {
+            let bytes = pairs
+                .iter()
+                .flat_map(|(k, m)| [k.to_le_bytes(), m.to_le_bytes()]);
+            let bytes = bytes.flatten().collect();
+            let name = format!("spectrum.{layer:03}");
+            tensors.push((name, Dtype::U64, vec![pairs.len(), 2], bytes));
+        }
+        if let Some(Images { shape, pixels }) = &self.images {
+            let count = pixels.len() / (shape.0 * shape.1).max(1);
+            let shape = vec![count, shape.0, shape.1];
+            tensors.push((IMAGES.into(), Dtype::U8, shape, pixels.clone()));
+        }
         let mut views = Vec::with_capacity(tensors.len());
-        for (name, rows, bytes) in &tensors {
-            let view = TensorView::new(Dtype::U64, vec![*rows, 2], bytes);
+        for (name, dtype, shape, bytes) in &tensors {
+            let view = TensorView::new(*dtype, shape.clone(), bytes);
             views.push((name.as_str(), view.map_err(|error| problem(path, error))?));
         }
         safetensors::serialize(views, None::<HashMap<String, String>>)
@@ -159,25 +206,31 @@ impl Sidecar {
         let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
         let mut tensors = file.tensors();
         tensors.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let spectra = tensors.into_iter().map(|(name, view)| {
-            if view.dtype() != Dtype::U64 || view.shape().len() != 2 || view.shape()[1] != 2 {
-                return Err(format!("tensor {name} is no spectrum"));
+        let mut sidecar = Self::default();
+        for (name, view) in tensors {
+            match (name.as_str(), view.dtype(), view.shape()) {
+                (IMAGES, Dtype::U8, [_, height, width]) => {
+                    sidecar.images = Some(Images {
+                        shape: (*height, *width),
+                        pixels: view.data().to_vec(),
+                    });
+                }
+                (_, Dtype::U64, [_, 2]) => sidecar.spectra.push(pairs(view.data())),
+                _ => return Err(format!("tensor {name} is no spectrum and no images")),
             }
-            let pair = |bytes: &[u8]| {
-                let number = |bytes: &[u8]| {
-                    bytes
-                        .iter()
-                        .rev()
-                        .fold(0, |number, byte| number << 8 | u64::from(*byte))
-                };
-                (number(&bytes[..8]), number(&bytes[8..]))
-            };
-            Ok(view.data().chunks_exact(16).map(pair).collect())
-        });
-        Ok(Self {
-            spectra: spectra.collect::<Result<_, _>>()?,
-        })
+        }
+        Ok(sidecar)
     }
+}
+
+/// Pairs of 64-bit numbers, low byte first.
+fn pairs(bytes: &[u8]) -> Vec<(u64, u64)> {
+    let number = |bytes: &[u8]| {
+        let bytes = bytes.iter().rev();
+        bytes.fold(0, |number, byte| number << 8 | u64::from(*byte))
+    };
+    let pair = |bytes: &[u8]| (number(&bytes[..8]), number(&bytes[8..]));
+    bytes.chunks_exact(16).map(pair).collect()
 }
 
 fn problem(path: &Path, what: impl std::fmt::Display) -> Error {

@@ -4,8 +4,8 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use resrel_data::Dataset;
 use resrel_kernels::Workers;
@@ -191,13 +191,13 @@ impl Plan {
         };
         let stop = AtomicBool::new(observer(&resumed).is_break());
         let slots = threads.max(1).min(waiting.len().max(1));
+        let pools = (0..slots)
+            .map(|_| Workers::new(threads.max(1) / slots))
+            .collect::<Result<Vec<_>, _>>()?;
         let failures = Mutex::new(Vec::new());
-        let next = AtomicUsize::new(0);
+        let queue = Queue::new(waiting);
         let work = |slot: usize, workers: &Workers| {
-            while !stop.load(Ordering::Relaxed) {
-                let Some(unit) = waiting.get(next.fetch_add(1, Ordering::Relaxed)) else {
-                    return;
-                };
+            while let Some(unit) = queue.next(&stop) {
                 let tell = |event: &RunEvent| {
                     if observer(event).is_break() {
                         stop.store(true, Ordering::Relaxed);
@@ -209,6 +209,7 @@ impl Plan {
                     }
                 };
                 if tell(&RunEvent::Started { unit, slot }).is_break() {
+                    queue.ended(unit, false);
                     return;
                 }
                 let result = run_unit(unit, data, out, workers, &mut |event| match event {
@@ -219,6 +220,7 @@ impl Plan {
                     None => Ok(false),
                     Some((record, sidecar)) => record.save(&sidecar, out).map(|()| true),
                 });
+                queue.ended(unit, matches!(saved, Ok(true)));
                 // The answer is in `stop`, where the loop looks.
                 let _ = match saved {
                     Ok(false) => return,
@@ -236,20 +238,25 @@ impl Plan {
                 };
             }
         };
-        let pools = (0..slots)
-            .map(|_| Workers::new(threads.max(1) / slots))
-            .collect::<Result<Vec<_>, _>>()?;
         std::thread::scope(|scope| {
             for (slot, workers) in pools.iter().enumerate() {
                 let work = &work;
                 scope.spawn(move || work(slot, workers));
             }
         });
+        let mut failures: Vec<(String, Error)> = failures
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !stop.load(Ordering::Relaxed) {
+            // What is left waits for a unit that failed.
+            failures.extend(queue.left().into_iter().map(|unit| {
+                let needs = unit.after().join(", ");
+                (unit.name.clone(), Error::Needs { needs })
+            }));
+        }
         Ok(Outcome {
             records: self.records(out)?,
-            failures: failures
-                .into_inner()
-                .unwrap_or_else(PoisonError::into_inner),
+            failures,
             interrupted: stop.into_inner(),
         })
     }
@@ -275,7 +282,7 @@ impl Plan {
                     }
                     .into())
                 }
-                Task::Dbn(_) | Task::KMeans(_) => Ok(()),
+                _ => Ok(()),
             };
             result.map_err(|source| Error::Unit {
                 data: self.choice.data.clone(),
@@ -309,5 +316,76 @@ impl Plan {
             folder: out.into(),
             difference,
         })
+    }
+}
+
+/// Units that wait for a thread, or for the units whose models they need.
+struct Queue<'a> {
+    state: Mutex<QueueState<'a>>,
+    changed: Condvar,
+}
+
+struct QueueState<'a> {
+    /// In the order of the plan.
+    waiting: Vec<&'a Unit>,
+    /// Units that are not done and may yet be.
+    open: Vec<&'a str>,
+    running: usize,
+}
+
+impl<'a> Queue<'a> {
+    fn new(waiting: Vec<&'a Unit>) -> Self {
+        Self {
+            state: Mutex::new(QueueState {
+                open: waiting.iter().map(|unit| unit.name.as_str()).collect(),
+                waiting,
+                running: 0,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, QueueState<'a>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first unit whose models are there, once there is one; `None` when there will be none, or `stop`
+    /// is set.
+    fn next(&self, stop: &AtomicBool) -> Option<&'a Unit> {
+        let mut state = self.lock();
+        loop {
+            if stop.load(Ordering::Relaxed) {
+                return None;
+            }
+            let QueueState { waiting, open, .. } = &*state;
+            let ready = |unit: &&Unit| unit.after().iter().all(|name| !open.contains(name));
+            if let Some(place) = waiting.iter().position(ready) {
+                state.running += 1;
+                return Some(state.waiting.remove(place));
+            }
+            if state.running == 0 {
+                return None;
+            }
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A unit ended; `done` if its record is written.
+    fn ended(&self, unit: &Unit, done: bool) {
+        let mut state = self.lock();
+        state.running -= 1;
+        if done {
+            state.open.retain(|name| *name != unit.name);
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    fn left(self) -> Vec<&'a Unit> {
+        let state = self.state.into_inner();
+        state.unwrap_or_else(PoisonError::into_inner).waiting
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use resrel_measure::{Candidate, Critical, Estimate, Measure, Spectrum};
 
-use crate::{Error, Record, Series, Sidecar};
+use crate::{Error, Generated, Images, Record, Series, Sidecar};
 
 /// A mean over realizations.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -86,11 +86,37 @@ impl Layer<'_> {
     }
 }
 
+/// What one layer generated, over the realizations.
+#[derive(Debug)]
+pub struct GeneratedLayer<'a> {
+    /// Its name: H1 …
+    pub name: &'a str,
+    /// One a realization, in their order.
+    pub all: Vec<&'a Generated>,
+    /// Some samples of the first realization that has them.
+    pub images: Option<&'a Images>,
+}
+
+impl GeneratedLayer<'_> {
+    /// The mean of a number over the realizations.
+    pub fn mean(&self, number: impl Fn(&Generated) -> Option<f64>) -> Option<Mean> {
+        Mean::of(self.all.iter().map(|generated| number(generated)))
+    }
+
+    /// The generation ability 1/D(P‖Q), 0 where a label never came.
+    #[must_use]
+    pub fn ability(&self) -> Option<Mean> {
+        self.mean(|generated| generated.quality.labels.as_ref()?.ability)
+    }
+}
+
 /// All layers of all series.
 #[derive(Debug)]
 pub struct Summary<'a> {
     series: BTreeMap<Series, Vec<Layer<'a>>>,
     realizations: BTreeMap<Series, usize>,
+    /// What layers generated, from the first to the last.
+    pub generated: Vec<GeneratedLayer<'a>>,
     /// Names of the data sets, in order of first sight.
     pub data: Vec<&'a str>,
     /// Most frequent number of observations.
@@ -116,6 +142,7 @@ impl<'a> Summary<'a> {
         let mut observations: BTreeMap<u64, usize> = BTreeMap::new();
         let mut realizations: BTreeMap<Series, Vec<u32>> = BTreeMap::new();
         let mut tables: BTreeMap<Series, Vec<Group<'a>>> = BTreeMap::new();
+        let mut generated: Vec<GeneratedLayer<'a>> = Vec::new();
         for (record, sidecar) in units {
             if record.layers.len() != sidecar.spectra.len() {
                 let (layers, spectra) = (record.layers.len(), sidecar.spectra.len());
@@ -129,6 +156,20 @@ impl<'a> Summary<'a> {
             let seen = realizations.entry(record.unit.series).or_default();
             if !seen.contains(&record.unit.realization) {
                 seen.push(record.unit.realization);
+            }
+            if let Some(sample) = &record.generated {
+                let place = generated.iter().position(|layer| layer.name == sample.name);
+                let place = place.unwrap_or_else(|| {
+                    generated.push(GeneratedLayer {
+                        name: &sample.name,
+                        all: Vec::new(),
+                        images: None,
+                    });
+                    generated.len() - 1
+                });
+                let layer = &mut generated[place];
+                layer.all.push(sample);
+                layer.images = layer.images.or(sidecar.images.as_ref());
             }
             let table = tables.entry(record.unit.series).or_default();
             for (measure, pairs) in record.layers.iter().zip(&sidecar.spectra) {
@@ -154,8 +195,10 @@ impl<'a> Summary<'a> {
             let layers = table.into_iter().map(Group::layer);
             series.insert(name, layers.collect::<Result<_, _>>()?);
         }
+        generated.sort_by_key(|layer| number_in(layer.name));
         Ok(Self {
             series,
+            generated,
             realizations: realizations
                 .into_iter()
                 .map(|(series, seen)| (series, seen.len()))

@@ -1,19 +1,28 @@
 //! The work of one unit: data → model → states → counts → measures → record.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use resrel_boltzmann::{
-    Dbn, DbnConfig, DbnTrainer, Event, Inputs, Monitor, TrainedDbn, remove_checkpoint,
+    Chains, Dbn, DbnConfig, DbnTrainer, Event, Inputs, Monitor, TrainedDbn, remove_checkpoint,
 };
 use resrel_cluster::{ClusterError, KMeans, k_means};
 use resrel_data::{Dataset, Samples, shuffled};
 use resrel_kernels::{BitRows, Workers, instruction_set};
 use resrel_measure::{Measure, StateCounts, classification_error};
+use resrel_networks::{Classifier, ClassifierConfig};
 
-use crate::{Error, RECORD_VERSION, Record, Series, Sidecar, Task, Unit};
+use crate::generated::forget;
+use crate::{
+    Error, GenerateConfig, GenerateEvent, Generated, Images, Labels, RECORD_VERSION, Record,
+    Series, Sidecar, Task, Unit, generate,
+};
+
+/// Samples that are kept as images: nine rows of twelve.
+const SHOWN: usize = 108;
 
 /// A measure, and the spectrum that it was made from: pairs (k, m_k), k ascending.
 pub type Measured = (Measure, Vec<(u64, u64)>);
@@ -50,7 +59,21 @@ pub(crate) fn run_unit(
     let control = (unit.series == Series::Shuffled)
         .then(|| work.timed("shuffle", |_| shuffled(observed, unit.seed, workers)));
     let samples = control.as_ref().unwrap_or(observed);
-    let (measured, trained) = match &unit.task {
+    let mut record = Record {
+        record_version: RECORD_VERSION,
+        version: env!("CARGO_PKG_VERSION").into(),
+        unit: unit.clone(),
+        instruction_set: instruction_set().into(),
+        data: data.name.clone(),
+        layers: Vec::new(),
+        seconds: BTreeMap::new(),
+        seconds_per_pass: Vec::new(),
+        monitoring: Vec::new(),
+        test_error: None,
+        generated: None,
+    };
+    let mut sidecar = Sidecar::default();
+    match &unit.task {
         Task::Dbn(config) => {
             let validation = data
                 .test
@@ -62,7 +85,9 @@ pub(crate) fn run_unit(
             let inputs = Inputs::Borrowed(&samples.values);
             let states = work.timed("states", |_| trained.dbn.states(workers, &inputs))?;
             let measured = work.timed("measure", |_| measure_layers(&states, samples))?;
-            (measured, Some(trained))
+            (record.layers, sidecar.spectra) = measured.into_iter().unzip();
+            record.monitoring = trained.monitoring;
+            record.seconds_per_pass = trained.seconds_per_pass;
         }
         Task::KMeans(config) => {
             let result = work.timed("cluster", |_| {
@@ -75,25 +100,30 @@ pub(crate) fn run_unit(
                 Err(ClusterError::Interrupted { .. }) => return Ok(None),
                 result => result?,
             };
-            let measured = work.timed("measure", |_| measure_clusters(&result, samples))?;
-            (vec![measured], None)
+            let (measure, spectrum) =
+                work.timed("measure", |_| measure_clusters(&result, samples))?;
+            record.layers.push(measure);
+            sidecar.spectra.push(spectrum);
         }
-    };
-    let (layers, spectra) = measured.into_iter().unzip();
-    let (monitoring, seconds_per_pass) =
-        trained.map_or_else(Default::default, |t| (t.monitoring, t.seconds_per_pass));
-    let record = Record {
-        record_version: RECORD_VERSION,
-        version: env!("CARGO_PKG_VERSION").into(),
-        unit: unit.clone(),
-        instruction_set: instruction_set().into(),
-        data: data.name.clone(),
-        layers,
-        seconds: work.seconds,
-        seconds_per_pass,
-        monitoring,
-    };
-    Ok(Some((record, Sidecar { spectra })))
+        Task::Classifier(config) => {
+            let Some(classifier) = work.classify(config, &part_of(data, part), out, observer)?
+            else {
+                return Ok(None);
+            };
+            record.test_error = Some(classifier.test_error());
+        }
+        Task::Generate(config) => {
+            let Some((generated, images)) =
+                work.generate(config, &part_of(data, part), out, observer)?
+            else {
+                return Ok(None);
+            };
+            record.generated = Some(generated);
+            sidecar.images = images;
+        }
+    }
+    record.seconds = work.seconds;
+    Ok(Some((record, sidecar)))
 }
 
 /// The measures and the spectrum of every layer's states, H1 first.
@@ -213,16 +243,98 @@ impl Work<'_> {
             return Ok(None);
         };
         if self.unit.series == Series::Trained {
-            let folder = out.join("models");
-            std::fs::create_dir_all(&folder).map_err(|source| Error::File {
-                path: folder.clone(),
-                source,
-            })?;
-            trained
-                .dbn
-                .save(&folder.join(format!("{}.safetensors", self.unit.name)))?;
+            trained.dbn.save(&model_path(out, &self.unit.name)?)?;
         }
         remove_checkpoint(&checkpoint)?;
         Ok(Some(trained))
     }
+
+    /// The classifier of the data, and a copy of it in the run's folder; `None` if it was stopped.
+    fn classify(
+        &mut self,
+        config: &ClassifierConfig,
+        data: &Dataset,
+        out: &Path,
+        observer: &mut (dyn FnMut(UnitEvent) -> ControlFlow<()> + Send),
+    ) -> Result<Option<Classifier>, Error> {
+        let workers = self.workers;
+        let classifier = self.timed("train", |_| {
+            Classifier::cached(data, config, workers, &mut |done| {
+                observer(UnitEvent::Done(done))
+            })
+        })?;
+        if let Some(classifier) = &classifier {
+            classifier.save(&model_path(out, &self.unit.name)?)?;
+        }
+        Ok(classifier)
+    }
+
+    /// Samples of a layer and how good they are, and some of them as images; `None` if it was stopped.
+    fn generate(
+        &mut self,
+        config: &GenerateConfig,
+        data: &Dataset,
+        out: &Path,
+        observer: &mut (dyn FnMut(UnitEvent) -> ControlFlow<()> + Send),
+    ) -> Result<Option<(Generated, Option<Images>)>, Error> {
+        let dbn = Dbn::load(&model_path(out, &config.model)?)?;
+        let classifier = Classifier::load(&model_path(out, &config.classifier)?)?;
+        let mut chains = Chains::random(&dbn, &config.sampling, self.unit.seed)?;
+        let folder = out.join("checkpoints");
+        std::fs::create_dir_all(&folder).map_err(|source| Error::File {
+            path: folder.clone(),
+            source,
+        })?;
+        let checkpoint = folder.join(format!("{}.safetensors", self.unit.name));
+        let workers = self.workers;
+        let labels = Labels::Classifier(&classifier);
+        let generated = self.timed("sample", |_| {
+            generate(
+                &mut chains,
+                &dbn,
+                Some(data),
+                &labels,
+                Some(&checkpoint),
+                workers,
+                &mut |event| match event {
+                    GenerateEvent::Sampled(done) => observer(UnitEvent::Done(*done)),
+                    GenerateEvent::Saved => ControlFlow::Continue(()),
+                },
+            )
+        })?;
+        let Some(generated) = generated else {
+            return Ok(None);
+        };
+        let shown = config.sampling.samples.min(SHOWN);
+        let images = data.image_shape.map(|shape| {
+            let values = chains.images(&dbn, workers, 0..shown);
+            Images::new(values.view(), shape)
+        });
+        forget(&checkpoint)?;
+        Ok(Some((generated, images)))
+    }
+}
+
+/// The data set with `part` of its training data.
+fn part_of(data: &Dataset, part: Option<Samples>) -> Cow<'_, Dataset> {
+    match part {
+        None => Cow::Borrowed(data),
+        Some(train) => Cow::Owned(Dataset {
+            name: data.name.clone(),
+            provenance: data.provenance.clone(),
+            train,
+            test: data.test.clone(),
+            image_shape: data.image_shape,
+        }),
+    }
+}
+
+/// Where a unit's model is kept, in a folder that is made if missing.
+fn model_path(out: &Path, unit: &str) -> Result<PathBuf, Error> {
+    let folder = out.join("models");
+    std::fs::create_dir_all(&folder).map_err(|source| Error::File {
+        path: folder.clone(),
+        source,
+    })?;
+    Ok(folder.join(format!("{unit}.safetensors")))
 }
