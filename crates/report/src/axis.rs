@@ -32,6 +32,18 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
+    /// Without marks, for a frame that holds no values.
+    pub(crate) fn bare() -> Self {
+        Self {
+            label: String::new(),
+            scale: Scale::Linear,
+            low: 0.0,
+            high: 1.0,
+            ticks: Vec::new(),
+            minor: Vec::new(),
+        }
+    }
+
     /// From `low` to `high`, marked at round values.
     pub(crate) fn linear(label: &str, low: f64, high: f64) -> Self {
         let rough = (high - low) / FEWEST_STEPS;

@@ -9,20 +9,10 @@ mod spectra;
 
 use resrel_experiment::{Record, Series, Sidecar, Summary};
 
+use crate::figure::figure;
 use crate::look::{BLACK, BLUE, GREEN, ORANGE};
-use crate::panel::{Panel, WIDTH};
-use crate::svg::{Anchor, Font, Marker, Shape, Svg};
-use crate::{Artefact, Error, png};
-
-/// Space around the panels of the combined picture, and below them, in pixels.
-const GAP: f64 = 16.0;
-const FOOT: f64 = 30.0;
-
-/// A panel and its numbers.
-struct Drawn {
-    panel: Panel,
-    csv: String,
-}
+use crate::svg::{Marker, Shape};
+use crate::{Artefact, Error};
 
 /// Draws Figure 2 from the records of any number of units: the files `fig2a` … `fig2d` as SVG, PNG
 /// and CSV, and `fig2.svg` and `fig2.png` with all four panels.
@@ -45,52 +35,8 @@ pub fn fig2(records: &[(Record, Sidecar)]) -> Result<Vec<Artefact>, Error> {
         exponent::draw(&summary),
         per_layer::classification_error(&summary),
     ];
-    let about = about(&summary);
-    let mut artefacts = Vec::new();
-    for Drawn { panel, csv } in &panels {
-        let letter = panel.letter.map_or_else(String::new, String::from);
-        let stem = format!("fig2{letter}");
-        let panel = panel.with_note(&about);
-        let mut page = Svg::default();
-        page.place(0.0, 0.0, &panel.draw());
-        let svg = page.document(&panel.title, WIDTH + GAP, panel.height() + GAP);
-        artefacts.push(Artefact::new(&stem, "png", png(&stem, &svg)?));
-        artefacts.push(Artefact::new(&stem, "svg", svg.into_bytes()));
-        artefacts.push(Artefact::new(&stem, "csv", csv.clone().into_bytes()));
-    }
-    let svg = combined(&panels, &about);
-    artefacts.push(Artefact::new("fig2", "png", png("fig2", &svg)?));
-    artefacts.push(Artefact::new("fig2", "svg", svg.into_bytes()));
-    artefacts.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(artefacts)
-}
-
-/// Two rows of two panels.
-fn combined(panels: &[Drawn], about: &str) -> String {
-    let mut page = Svg::default();
-    let mut top = GAP / 2.0;
-    for row in panels.chunks(2) {
-        for (column, drawn) in row.iter().enumerate() {
-            let left = GAP / 2.0 + (WIDTH + GAP) * column as f64;
-            page.place(left, top, &drawn.panel.draw());
-        }
-        top += GAP + row.iter().map(|d| d.panel.height()).fold(0.0, f64::max);
-    }
-    page.text(GAP / 2.0 + 10.0, top + 6.0, about, foot_font());
-    page.document(
-        "Figure 2: critical data grouping",
-        2.0 * (WIDTH + GAP),
-        top + FOOT - GAP / 2.0,
-    )
-}
-
-fn foot_font() -> Font {
-    Font {
-        size: 11.0,
-        bold: false,
-        colour: "#555555",
-        anchor: Anchor::Start,
-    }
+    let title = "Figure 2: critical data grouping";
+    figure("fig2", title, &panels, 2, &about(&summary))
 }
 
 /// One line that says what was measured, and how often.
@@ -120,12 +66,7 @@ const SERIES: [Series; 4] = [
 
 /// The name that figures and tables use.
 fn series_name(series: Series) -> &'static str {
-    match series {
-        Series::Trained => "trained",
-        Series::Untrained => "untrained",
-        Series::Shuffled => "shuffled",
-        Series::KMeans => "k-means",
-    }
+    series.name()
 }
 
 /// The paper's markers: filled black squares, open blue squares, open green circles, filled orange
@@ -135,27 +76,12 @@ fn series_marker(series: Series) -> Marker {
         Series::Trained => (BLACK, Shape::Square, true),
         Series::Untrained => (BLUE, Shape::Square, false),
         Series::Shuffled => (GREEN, Shape::Circle, false),
-        Series::KMeans => (ORANGE, Shape::Triangle, true),
+        _ => (ORANGE, Shape::Triangle, true),
     };
     Marker {
         colour,
         shape,
         filled,
         radius: 5.5,
-    }
-}
-
-/// A number for a table: the shortest text that reads back as the same number, empty where there
-/// is none.
-fn cell(value: Option<f64>) -> String {
-    value.map_or_else(String::new, |value| value.to_string())
-}
-
-/// A text for a table, quoted where it must be (RFC 4180).
-fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
     }
 }

@@ -11,6 +11,8 @@
 mod axis;
 mod error;
 mod fig2;
+mod fig3;
+mod figure;
 mod look;
 mod msr;
 mod panel;
@@ -21,6 +23,7 @@ mod theory;
 
 pub use error::Error;
 pub use fig2::fig2;
+pub use fig3::{fig3, samples_plot};
 pub use msr::msr_plot;
 pub use plot::{Picture, fit_plot, limit_plot, measure_plot};
 

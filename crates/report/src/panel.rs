@@ -1,10 +1,12 @@
 //! One panel: a frame with axes, what is drawn in it, a legend above and notes below.
 
+mod images;
 mod labels;
 
 use crate::axis::Axis;
 use crate::svg::{Anchor, Font, Marker, Stroke, Svg, text_width};
 
+pub(crate) use images::{Images, PLACES};
 pub(crate) use labels::Labels;
 
 /// Size of a panel without its notes, and the margins around its frame, in pixels.
@@ -57,6 +59,10 @@ pub(crate) enum Item {
     Dots(Vec<(f64, f64)>, &'static str),
     /// Texts beside points.
     Labels(Labels),
+    /// Bars from 0, each as wide as this share of a step of 1.
+    Bars(Vec<(f64, f64)>, f64, &'static str),
+    /// Images that fill the frame, row by row.
+    Images(Images),
 }
 
 /// A line of the legend.
@@ -174,6 +180,15 @@ impl Panel {
                 }
             }
             Item::Labels(labels) => labels.draw(self, svg),
+            Item::Bars(bars, width, colour) => {
+                for &(x, y) in bars {
+                    let (left, top) = self.place(x - width / 2.0, y);
+                    let (right, bottom) = self.place(x + width / 2.0, 0.0);
+                    let (top, bottom) = (top.max(TOP), bottom.min(TOP + FRAME_HEIGHT));
+                    svg.area(left, top, right - left, (bottom - top).max(0.0), colour);
+                }
+            }
+            Item::Images(images) => images.draw(svg),
         }
     }
 

@@ -14,6 +14,9 @@ const SUPERSCRIPT_UP: f64 = 0.38;
 /// Points of a line that are closer than this many pixels are drawn as one.
 const SHORTEST_STEP: f64 = 0.5;
 
+/// Shades of an image, white among them.
+const SHADES: u32 = 9;
+
 /// How a line is drawn.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stroke {
@@ -146,6 +149,45 @@ impl Svg {
             let _ = write!(path, "{step}{} {}", number(x + r * dx), number(y + r * dy));
         }
         self.line(format_args!("<path d=\"{path}Z\" {paint}/>"));
+    }
+
+    /// A filled rectangle.
+    pub(crate) fn area(&mut self, x: f64, y: f64, width: f64, height: f64, colour: &str) {
+        let [x, y, width, height] = [x, y, width, height].map(number);
+        self.line(format_args!(
+            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"{colour}\"/>"
+        ));
+    }
+
+    /// An image of `width` columns with its corner at (`x`, `y`), a pixel `scale` wide: 0 is white, 255
+    /// black. Neighbours of one shade are one stroke, so that the file stays small.
+    pub(crate) fn pixels(&mut self, x: f64, y: f64, scale: f64, width: usize, pixels: &[u8]) {
+        let [x, y] = [x, y].map(number);
+        let shade = |pixel: &u8| (u32::from(*pixel) * (SHADES - 1) + 127) / 255;
+        let mut strokes = vec![String::new(); SHADES as usize];
+        for (row, pixels) in pixels.chunks(width.max(1)).enumerate() {
+            let mut column = 0;
+            for run in pixels.chunk_by(|a, b| shade(a) == shade(b)) {
+                let stroke = &mut strokes[shade(&run[0]) as usize];
+                // Writing to a string cannot fail.
+                let _ = write!(stroke, "M{column} {row}.5h{}", run.len());
+                column += run.len();
+            }
+        }
+        self.line(format_args!(
+            "<g transform=\"translate({x} {y}) scale({scale:.4})\" shape-rendering=\"crispEdges\">"
+        ));
+        for (shade, stroke) in (0..)
+            .zip(&strokes)
+            .skip(1)
+            .filter(|(_, stroke)| !stroke.is_empty())
+        {
+            let grey = 255 - 255 * shade / (SHADES - 1);
+            self.line(format_args!(
+                "<path d=\"{stroke}\" stroke=\"#{grey:02x}{grey:02x}{grey:02x}\"/>"
+            ));
+        }
+        self.line(format_args!("</g>"));
     }
 
     /// A faint dot.

@@ -5,8 +5,9 @@ use std::fmt::Write;
 use resrel_experiment::{Layer, Mean, Summary};
 
 use super::per_layer::{NETWORKS, Value, points};
-use super::{Drawn, cell, quoted, series_name};
+use super::series_name;
 use crate::axis::Axis;
+use crate::figure::{Drawn, cell, quoted};
 use crate::look::GREY;
 use crate::panel::{Entry, Item, Panel};
 use crate::svg::Stroke;

@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use resrel_experiment::{Layer, Series, Summary, number_in};
 
-use super::{Drawn, cell, quoted, series_marker, series_name};
+use super::{series_marker, series_name};
 use crate::axis::Axis;
+use crate::figure::{Drawn, cell, quoted};
 use crate::look::joining;
 use crate::panel::{Entry, Item, Panel, Point};
 

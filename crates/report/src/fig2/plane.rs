@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use super::{Drawn, SERIES, cell, quoted, series_marker, series_name};
+use super::{SERIES, series_marker, series_name};
 use crate::axis::Axis;
+use crate::figure::{Drawn, cell, quoted};
 use crate::look::{BLACK, joining};
 use crate::panel::{Entry, Item, Labels, Panel, Point};
 use crate::theory::{self, Curves};

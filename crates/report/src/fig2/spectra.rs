@@ -5,8 +5,9 @@ use std::fmt::Write;
 use resrel_experiment::{Layer, Series, Summary, number_in};
 use resrel_measure::binned;
 
-use super::{Drawn, quoted, series_name};
+use super::series_name;
 use crate::axis::Axis;
+use crate::figure::{Drawn, quoted};
 use crate::look::{BLACK, GREY, ORANGE, PURPLE, SKY_BLUE, joining};
 use crate::panel::{Entry, Item, Panel, Point};
 use crate::svg::{Marker, Shape, Stroke};

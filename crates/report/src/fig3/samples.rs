@@ -1,0 +1,46 @@
+//! Panels (a) to (c): samples of a layer.
+
+use resrel_experiment::{GeneratedLayer, Images};
+
+use crate::axis::Axis;
+use crate::figure::Drawn;
+use crate::panel::{self, Entry, Item, PLACES, Panel};
+use crate::plot::Picture;
+
+/// Draws the first samples of a layer, called `name`, side by side: dark where a pixel is 1.
+#[must_use]
+pub fn samples_plot(name: &str, images: &Images) -> Picture {
+    let panel = panel(None, name, Some(images));
+    Picture::new(&panel.title.clone(), &[panel])
+}
+
+pub(super) fn draw(letter: char, layer: &GeneratedLayer) -> Drawn {
+    Drawn {
+        panel: panel(Some(letter), layer.name, layer.images),
+        csv: String::new(),
+    }
+}
+
+fn panel(letter: Option<char>, name: &str, images: Option<&Images>) -> Panel {
+    let (mut items, mut notes) = (Vec::new(), Vec::new());
+    match images {
+        Some(images) if images.shape.1 > 0 => items.push(Item::Images(panel::Images {
+            shape: images.shape,
+            images: images.iter().take(PLACES).map(<[u8]>::to_vec).collect(),
+        })),
+        _ => notes.push("The data are no images.".to_owned()),
+    }
+    Panel {
+        letter,
+        title: format!("Samples of {name}"),
+        x: Axis::bare(),
+        y: Axis::bare(),
+        items,
+        legend: vec![Entry {
+            text: format!("samples of {name}"),
+            marker: None,
+            stroke: None,
+        }],
+        notes,
+    }
+}

@@ -1,0 +1,128 @@
+//! Figure 3 of small hand-made records.
+
+mod support;
+
+use resrel_boltzmann::{Convergence, SamplingConfig};
+use resrel_experiment::{Generated, Images, Moment, Quality, Series};
+use resrel_measure::Generation;
+use resrel_report::{Error, fig3};
+
+use support::{Recorded, rounded, text, unit};
+
+/// The labels of the data: each of three as often.
+const DATA: [u32; 6] = [0, 0, 1, 1, 2, 2];
+
+/// Samples of a layer with the given labels.
+fn samples(realization: u32, layer: usize, labels: &[u32], mixed: bool) -> Recorded {
+    let mut unit = unit(Series::Generated, realization, &[]);
+    let name = format!("H{layer}");
+    unit.0.unit.name = format!("generated-h{layer:02}-r{realization:02}");
+    let labels = Some(Generation::new(&DATA, labels).unwrap());
+    let moment = |step| Moment {
+        step,
+        energy: Some(-1.5),
+        labels: labels.clone(),
+    };
+    unit.0.generated = Some(Generated {
+        name,
+        sampling: SamplingConfig {
+            layer,
+            samples: 6,
+            steps: 8,
+            ..SamplingConfig::default()
+        },
+        quality: Quality {
+            labels: labels.clone(),
+            confident: Some(0.5),
+            precision: Some(0.75),
+            recall: Some(0.25),
+            near_copies: None,
+            judge_error: Some(0.01),
+        },
+        convergence: Convergence {
+            mean: Some(-1.5),
+            stderr: Some(0.1),
+            autocorrelation_time: Some(2.0),
+            effective_samples: Some(500.0),
+            r_hat: Some(1.01),
+            mixed,
+        },
+        moments: [2, 4, 8].map(moment).into(),
+        seconds_per_step: None,
+    });
+    unit.1.images = Some(Images {
+        shape: (2, 2),
+        pixels: vec![0, 255, 128, 0, 255, 0, 0, 255],
+    });
+    unit
+}
+
+/// Two realizations of a network of three layers that were sampled, the deepest of which misses a label.
+fn records() -> Vec<Recorded> {
+    let trained = |realization| {
+        let layers: [support::Layer; 3] = [
+            ("H2", &[(1, 100), (2, 7), (3, 2)], Some(0.02)),
+            ("H6", &[(1, 30), (2, 8), (4, 4), (9, 2), (40, 1)], Some(0.1)),
+            ("H10", &[(5, 1), (15, 1), (100, 1)], Some(0.4)),
+        ];
+        unit(Series::Trained, realization, &layers)
+    };
+    vec![
+        trained(0),
+        trained(1),
+        samples(0, 2, &[0, 1, 2, 2, 2, 2], true),
+        samples(1, 2, &[0, 0, 0, 1, 1, 2], false),
+        samples(0, 6, &[0, 0, 1, 1, 1, 2], true),
+        samples(1, 6, &[0, 0, 0, 1, 2, 2], true),
+        samples(0, 10, &[0, 0, 0, 1, 1, 1], true),
+        samples(1, 10, &[0, 0, 1, 1, 2, 2], true),
+    ]
+}
+
+#[test]
+fn picture_and_tables() {
+    let artefacts = fig3(&records()).unwrap();
+    insta::assert_snapshot!("fig3.svg", text(&artefacts, "fig3.svg"));
+    for letter in 'd'..='i' {
+        let name = format!("fig3{letter}.csv");
+        insta::assert_snapshot!(name.clone(), rounded(text(&artefacts, &name)));
+    }
+}
+
+#[test]
+fn order_of_records_does_not_matter() {
+    let mut records = records();
+    let artefacts = fig3(&records).unwrap();
+    records.reverse();
+    assert_eq!(fig3(&records).unwrap(), artefacts);
+}
+
+#[test]
+fn an_infinite_divergence_and_unmixed_chains_are_said() {
+    let artefacts = fig3(&records()).unwrap();
+    let ability = text(&artefacts, "fig3g.svg");
+    assert!(ability.contains("infinite and the ability 0, in H10."));
+    assert!(ability.contains("Chains not shown to have mixed: H2."));
+    let labels = text(&artefacts, "fig3f.svg");
+    assert!(labels.contains("A label never came in 1 of 2 realizations"));
+    assert!(!text(&artefacts, "fig3e.svg").contains("never came"));
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    assert!(matches!(fig3(&[]), Err(Error::NoRecords)));
+    let all = records();
+    assert!(matches!(fig3(&all[..2]), Err(Error::NoRecords)));
+    // Samples alone: nothing to draw them against, and neither labels nor images.
+    let mut bare = all[4].clone();
+    bare.1.images = None;
+    if let Some(generated) = &mut bare.0.generated {
+        generated.quality = Quality::default();
+        generated.moments.clear();
+    }
+    let artefacts = fig3(&[bare]).unwrap();
+    assert!(text(&artefacts, "fig3a.svg").contains("The data are no images."));
+    assert!(text(&artefacts, "fig3d.svg").contains("The samples have no labels."));
+    assert!(text(&artefacts, "fig3g.svg").contains("undefined: H6."));
+    assert!(!text(&artefacts, "fig3.svg").contains("NaN"));
+}
