@@ -55,6 +55,7 @@ mistakes!(
     resrel::data::Error,
     resrel::experiment::Error,
     resrel::measure::Error,
+    resrel::networks::Error,
     resrel_report::Error
 );
 

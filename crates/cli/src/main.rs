@@ -54,6 +54,9 @@ struct Common {
 enum Command {
     Reproduce(commands::reproduce::Arguments),
     Train(commands::train::Arguments),
+    Generate(commands::generate::Arguments),
+    Judge(commands::judge::Arguments),
+    Likelihood(commands::likelihood::Arguments),
     Measure(commands::measure::Arguments),
     Fit(commands::fit::Arguments),
     Limit(commands::limit::Arguments),
@@ -71,13 +74,16 @@ fn main() -> ExitCode {
     };
     let goes_on = matches!(
         cli.command,
-        Command::Reproduce(_) | Command::Train(_) | Command::Data(_)
+        Command::Reproduce(_) | Command::Train(_) | Command::Generate(_) | Command::Data(_)
     );
     resrel::data::hush_decoders();
     let console = Console::new(&cli.common, goes_on);
     let result = match &cli.command {
         Command::Reproduce(arguments) => commands::reproduce::run(arguments, &console),
         Command::Train(arguments) => commands::train::run(arguments, &console),
+        Command::Generate(arguments) => commands::generate::run(arguments, &console),
+        Command::Judge(arguments) => commands::judge::run(arguments, &console),
+        Command::Likelihood(arguments) => commands::likelihood::run(arguments, &console),
         Command::Measure(arguments) => commands::measure::run(arguments, &console),
         Command::Fit(arguments) => commands::fit::run(arguments, &console),
         Command::Limit(arguments) => commands::limit::run(arguments, &console),

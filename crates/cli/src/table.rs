@@ -1,7 +1,10 @@
 //! Measures as tables for people.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use resrel::experiment::{Example, Judgement, Layer, Mean, Place, Series, Summary, Verdict};
+use resrel::boltzmann::{Convergence, LayerLikelihood, LogPartition};
+use resrel::experiment::{
+    Example, Generated, Judgement, Layer, Mean, Place, Quality, Series, Summary, Verdict,
+};
 use resrel::measure::{
     Comparison, Critical, CurveSize, EntropyEstimate, Measure, Msr, OptimumPoint, StrictBound,
 };
@@ -130,6 +133,123 @@ pub fn summary(summary: &Summary) -> String {
     finish(table)
 }
 
+/// One row a layer that was sampled: means over realizations, ± standard errors where there are several.
+pub fn generated(summary: &Summary) -> String {
+    let mut table = new(&[
+        "samples of",
+        "ability",
+        "TV",
+        "confident",
+        "precision",
+        "recall",
+        "copies",
+        "R̂",
+        "mixed",
+    ]);
+    for layer in &summary.generated {
+        let mean =
+            |number: fn(&Generated) -> Option<f64>, digits| with_stderr(layer.mean(number), digits);
+        let mixed = layer
+            .all
+            .iter()
+            .filter(|generated| generated.convergence.mixed);
+        table.add_row([
+            layer.name.to_owned(),
+            with_stderr(layer.ability(), 2),
+            mean(|g| g.quality.labels.as_ref().map(|l| l.total_variation), 3),
+            mean(|g| g.quality.confident, 3),
+            mean(|g| g.quality.precision, 3),
+            mean(|g| g.quality.recall, 3),
+            mean(|g| g.quality.near_copies, 3),
+            mean(|g| g.convergence.r_hat, 3),
+            format!("{} of {}", mixed.count(), layer.all.len()),
+        ]);
+    }
+    finish(table)
+}
+
+/// How good samples are: their labels beside the data's, then the numbers.
+pub fn quality(quality: &Quality) -> String {
+    let mut text = String::new();
+    let mut pairs = Vec::new();
+    let mut pair = |name: &str, value: String| pairs.push([name.to_owned(), value]);
+    if let Some(labels) = &quality.labels {
+        let mut table = new(&["label", "data", "samples"]);
+        for ((label, p), q) in labels
+            .labels
+            .iter()
+            .zip(&labels.data_frequencies)
+            .zip(&labels.label_frequencies)
+        {
+            table.add_row([label.to_string(), number(Some(*p), 4), number(Some(*q), 4)]);
+        }
+        text += &format!("{}\n", finish(table));
+        let divergence = labels.divergence.map_or_else(
+            || "infinite: a label never came".into(),
+            |divergence| format!("{divergence:.4} nats"),
+        );
+        pair("D(P‖Q)", divergence);
+        let ability = labels.ability;
+        pair(
+            "generation ability 1/D",
+            ability.map_or("infinite".into(), |ability| format!("{ability:.3}")),
+        );
+        pair("total variation", format!("{:.4}", labels.total_variation));
+    }
+    for (name, value) in [
+        ("confidently labelled", quality.confident),
+        ("precision", quality.precision),
+        ("recall", quality.recall),
+        ("near copies of training data", quality.near_copies),
+        ("test error of the classifier", quality.judge_error),
+    ] {
+        if value.is_some() {
+            pair(name, number(value, 4));
+        }
+    }
+    text + &rows(&pairs)
+}
+
+/// Whether chains have mixed.
+pub fn convergence(convergence: &Convergence) -> String {
+    rows(&[
+        [
+            "mean energy, nats".into(),
+            with_error(convergence.mean, convergence.stderr, 3),
+        ],
+        [
+            "autocorrelation time, steps".into(),
+            number(convergence.autocorrelation_time, 1),
+        ],
+        [
+            "effective samples of the energy".into(),
+            number(convergence.effective_samples, 0),
+        ],
+        ["R̂".into(), number(convergence.r_hat, 4)],
+    ])
+}
+
+/// One row a layer: its likelihood, and the partition function that it needs.
+pub fn likelihoods(layers: &[LayerLikelihood]) -> String {
+    let mut table = new(&["", "ln P(v)", "ln Z", "by"]);
+    for layer in layers {
+        let LogPartition {
+            nats,
+            stderr,
+            effective_runs,
+        } = layer.log_partition;
+        table.add_row([
+            layer.name.clone(),
+            with_error(Some(layer.log_likelihood), layer.stderr, 3),
+            with_error(Some(nats), stderr, 3),
+            effective_runs.map_or("enumeration".into(), |runs| {
+                format!("{runs:.1} effective runs")
+            }),
+        ]);
+    }
+    finish(table)
+}
+
 /// One row a point of the Poisson optimum, with the strict bound at its resolution.
 pub fn optimum(points: &[OptimumPoint], strict: &StrictBound) -> String {
     let mut table = new(&["μ", "H[s]", "H[k]", "sum", "strict bound"]);
@@ -233,21 +353,15 @@ fn finish(table: Table) -> String {
 }
 
 fn cell(layer: &Layer, value: fn(&Measure) -> Option<f64>, digits: usize) -> String {
-    match layer.mean(value) {
-        None => "–".into(),
-        Some(Mean {
-            value,
-            stderr: None,
-            ..
-        }) => number(Some(value), digits),
-        Some(Mean {
-            value,
-            stderr: Some(stderr),
-            ..
-        }) => {
-            format!("{value:.digits$} ± {stderr:.digits$}")
-        }
-    }
+    with_stderr(layer.mean(value), digits)
+}
+
+fn with_stderr(mean: Option<Mean>, digits: usize) -> String {
+    with_error(
+        mean.map(|mean| mean.value),
+        mean.and_then(|mean| mean.stderr),
+        digits,
+    )
 }
 
 fn with_error(value: Option<f64>, stderr: Option<f64>, digits: usize) -> String {

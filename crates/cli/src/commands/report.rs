@@ -6,7 +6,7 @@ use resrel::experiment::{
     Figure, Judgement, Plan, Record, Series, Sidecar, Summary, judge, write_file,
 };
 use resrel::measure::{Critical, Measure};
-use resrel_report::fig2;
+use resrel_report::{fig2, fig3};
 use serde_json::json;
 
 use crate::console::Console;
@@ -72,14 +72,18 @@ pub struct Report {
 /// Draws the figures of a run's records into its folder.
 pub fn draw(plan: &Plan, records: &[(Record, Sidecar)], out: &Path) -> Result<Report, Failure> {
     let summary = Summary::new(records)?;
-    let Figure::Fig2 = plan.recipe.figure;
+    let figure = plan.recipe.figure;
+    let artefacts = match figure {
+        Figure::Fig2 => fig2(records)?,
+        Figure::Fig3 => fig3(records)?,
+    };
     let mut files = Vec::new();
-    for artefact in fig2(records)? {
+    for artefact in artefacts {
         let path = out.join("figures").join(&artefact.name);
         write_file(&path, &artefact.bytes)?;
         files.push(path);
     }
-    let claims = judge(&summary, &plan.recipe.rules);
+    let claims = judge(figure, &summary, &plan.recipe.rules);
     let trained = records
         .iter()
         .find(|(record, _)| record.unit.series == Series::Trained);
@@ -92,6 +96,9 @@ pub fn draw(plan: &Plan, records: &[(Record, Sidecar)], out: &Path) -> Result<Re
         text += &format!("; means over {realizations} realizations ± standard errors");
     }
     text += &format!(".\n{}\n\n", table::verdict(critical.as_ref()));
+    if !summary.generated.is_empty() {
+        text += &format!("{}\n", table::generated(&summary));
+    }
     text += &table::claims(&claims);
     let records = records.iter().map(|(record, _)| record.clone()).collect();
     Ok(Report {

@@ -27,7 +27,7 @@ const EMBEDDED: &str = "digits";
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: resrel reproduce fig2 --quick --data mnist")]
 pub struct Arguments {
-    /// fig2, or the path of a TOML file
+    /// fig2, fig3, or the path of a TOML file
     #[arg(required_unless_present = "status")]
     recipe: Option<String>,
     /// A small network on few images: at most 20 seconds on two cores
@@ -303,6 +303,11 @@ fn list(plan: &Plan, out: &Path, console: &Console) -> Result<(), Failure> {
                 sizes.join("-")
             }
             Task::KMeans(config) => format!("{} clusters", config.k),
+            Task::Classifier(config) => format!("{} passes", config.epochs),
+            Task::Generate(config) => format!(
+                "{} chains of {} steps",
+                config.sampling.samples, config.sampling.steps
+            ),
         };
         text += &format!("  {:22} {what}\n", unit.name);
     }

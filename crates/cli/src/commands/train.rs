@@ -81,7 +81,7 @@ struct Layers(Vec<usize>);
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     let config = configuration(arguments)?;
     config.validate()?;
-    check_writable(&arguments.out)?;
+    check_writable(&arguments.out, "model.safetensors")?;
     let workers = console.workers()?;
     let data = arguments
         .folder
@@ -167,21 +167,22 @@ fn train(
         let how = format!("the same command goes on from {}", checkpoint.display());
         return Err(Failure::Stopped(how));
     };
-    trained.dbn.data.clone_from(&data.name);
+    // A file by its path: whoever generates from the model finds it there.
+    trained.dbn.data.clone_from(&arguments.data);
     trained.dbn.save(&arguments.out)?;
     remove_checkpoint(&checkpoint)?;
     Ok(trained)
 }
 
-/// Finds out before hours of training whether the model can be written at their end.
-fn check_writable(out: &Path) -> Result<(), Failure> {
+/// Finds out before hours of work whether its result can be written at their end; `like` is a file name.
+pub fn check_writable(out: &Path, like: &str) -> Result<(), Failure> {
     let mistake = |words: &str| Err(Failure::mistake(format!("{}: {words}", out.display())));
     if out.is_dir() {
-        return mistake("is a folder; name a file in it, such as model.safetensors");
+        return mistake(&format!("is a folder; name a file in it, such as {like}"));
     }
     // Written beside and renamed, the model would take the place of a device.
     if out.exists() && !out.is_file() {
-        return mistake("is no regular file; name one, such as model.safetensors");
+        return mistake(&format!("is no regular file; name one, such as {like}"));
     }
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
@@ -270,6 +271,6 @@ fn parse_next_input(text: &str) -> Result<NextInput, String> {
 }
 
 /// An option by its name in configuration files; what is wrong lists the names that there are.
-fn by_name<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+pub fn by_name<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(text.into()).map_err(|error| error.to_string())
 }

@@ -4,9 +4,12 @@ use std::process::Stdio;
 
 use crate::support::{Room, tells};
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 13] = [
     "reproduce",
     "train",
+    "generate",
+    "judge",
+    "likelihood",
     "measure",
     "msr",
     "cluster",

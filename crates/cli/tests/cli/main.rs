@@ -3,6 +3,7 @@
 mod bad_input;
 mod data;
 mod disk;
+mod generate;
 mod help;
 mod json;
 mod laws;

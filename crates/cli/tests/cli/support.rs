@@ -9,14 +9,15 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 /// The seconds that runs took: the only numbers that may differ between runs alike.
-const TIMINGS: [&str; 2] = ["seconds", "seconds_per_pass"];
+const TIMINGS: [&str; 3] = ["seconds", "seconds_per_pass", "seconds_per_step"];
 
-/// A folder that commands are run in.
-pub struct Room(tempfile::TempDir);
+/// A folder that commands are run in, and one for what they keep.
+pub struct Room(tempfile::TempDir, tempfile::TempDir);
 
 impl Room {
     pub fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder"))
+        let folder = || tempfile::tempdir().expect("a folder");
+        Self(folder(), folder())
     }
 
     pub fn path(&self) -> &Path {
@@ -78,6 +79,9 @@ impl Room {
             .args(arguments)
             .current_dir(self.path())
             .env("RESREL_DATA", self.at("no-data"))
+            // Classifiers are kept here, not among the user's.
+            .env("XDG_CACHE_HOME", self.1.path())
+            .env("HOME", self.1.path())
             .stdin(Stdio::null());
         command
     }
