@@ -6,30 +6,30 @@
 //! up from tables of partial sums, five inputs at a time. Sums of whole numbers are exact in any order:
 //! both ways, every instruction set and any number of threads give the same bits.
 //!
-//! A unit is 1 where U < σ(x), with U of 48 bits. The first 16 nearly always decide, with a cheap σ and
-//! a margin that covers its error; where they do not, the rest of U is drawn and σ taken in double
-//! precision. The samples are therefore those of the exact σ of the fixed-point field.
+//! A unit is 1 where U < σ(x), with U of 48 bits. Nearly always the first 8 decide, by bounds of σ for the
+//! few levels that 8 bits of x tell apart; else the first 16, by finer ones; else the rest of U is drawn and
+//! σ taken in double precision. The samples are therefore those of the exact σ of the fixed-point field.
 
 mod decide;
 mod fields;
 mod half;
+mod random;
 
 use std::ops::Range;
 
 use ndarray::{ArrayView1, ArrayView2};
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::gibbs::decide::decide;
+use crate::gibbs::decide::{WORD, decide};
 use crate::gibbs::fields::{Flips, look_up};
-use crate::gibbs::half::{Half, Sums};
+use crate::gibbs::half::{Half, NEVER, Sums};
+use crate::gibbs::random::Bytes;
 use crate::philox::Stream;
 use crate::{BitRows, Workers};
 
 /// Chains that are worked on together (a tile): their random numbers are drawn together, and a machine's
 /// weights are read once for all of them.
 pub const TILE: usize = 64;
-/// 16-bit numbers of one group of random words.
-const GROUP: usize = 2 * crate::philox::GROUP;
 /// Lanes of the widest vector, to which everything is padded.
 const LANES: usize = crate::philox::LANES;
 
@@ -173,19 +173,17 @@ impl WithSimd for Steps<'_> {
         let Gibbs { down, up } = self.gibbs;
         let wide = down.units().div_ceil(64);
         let chains = self.visible.len().checked_div(wide).unwrap_or(0);
-        let widest = down.units().max(up.units());
-        // Rows are read in whole vectors, the last beyond its end.
-        let mut uniform = vec![0_u16; (chains * widest).div_ceil(GROUP) * GROUP + GROUP];
         let mut downward = Sampler::new(down, chains);
         let mut upward = Sampler::new(up, chains);
         let mut energies = Vec::new();
         for step in self.range {
             let place = (4 * step, self.tile);
+            let mut bytes = Bytes::new(simd, self.stream, place);
             downward.sample(
                 simd,
                 self.stream,
                 place,
-                &mut uniform,
+                &mut bytes,
                 self.hidden,
                 self.visible,
             );
@@ -197,7 +195,7 @@ impl WithSimd for Steps<'_> {
                 simd,
                 self.stream,
                 place,
-                &mut uniform,
+                &mut bytes,
                 self.visible,
                 self.hidden,
             );
@@ -226,34 +224,35 @@ fn hold(units: &[u64], values: &[u64], visible: &mut [u64]) {
 /// One half of a step for the chains of a tile, with what it keeps from step to step.
 struct Sampler<'a> {
     half: &'a Half,
-    /// Fields of all chains, one row each.
+    /// Fields of all chains, one row each, and of no units up to a whole word.
     fields: Vec<u32>,
+    /// The bits of `fields`.
+    ones: Vec<u64>,
     flips: Flips,
 }
 
 impl<'a> Sampler<'a> {
     fn new(half: &'a Half, chains: usize) -> Self {
-        let bias = half.bias();
+        let mut fields = half.bias().repeat(chains);
+        let words = fields.len().div_ceil(WORD);
+        fields.resize(words * WORD, NEVER);
         Self {
             half,
-            fields: bias
-                .iter()
-                .copied()
-                .cycle()
-                .take(chains * bias.len())
-                .collect(),
+            fields,
+            ones: vec![0; words],
             flips: Flips::new(half, chains),
         }
     }
 
-    /// Samples `units` given `inputs`, both packed, with draw `place.0` of row `place.1`.
+    /// Samples `units` given `inputs`, both packed, with `bytes` and, where they leave it open, draw
+    /// `place.0` of row `place.1`.
     #[inline(always)]
     fn sample<S: Simd>(
         &mut self,
         simd: S,
         stream: Stream,
         place: (u64, u32),
-        uniform: &mut [u16],
+        bytes: &mut Bytes,
         inputs: &[u64],
         units: &mut [u64],
     ) {
@@ -263,23 +262,27 @@ impl<'a> Sampler<'a> {
             Sums::Tables(tables) => look_up(simd, half, tables.slice(), inputs, fields),
             Sums::Rows(rows) => self.flips.follow(simd, half, rows.slice(), inputs, fields),
         }
-        let chains = self.fields.len() / half.stride().max(1);
-        draw(simd, stream, place, &mut uniform[..chains * half.units()]);
-        decide(half, stream, place, &self.fields, uniform, units);
+        decide(half, stream, place, bytes, &self.fields, &mut self.ones);
+        unpad(&self.ones, half.stride(), half.units(), units);
     }
 }
 
-/// Fills `out` with the 16-bit numbers of a draw: number p is half p mod 2 (low first) of word p/2 of
-/// the row. Writes whole groups, so `out` may need one more behind it.
+/// Rows of `units` bits, each from a new word, from rows of `stride` bits one after the other. What is no
+/// unit must be 0, and `stride` less than 64 more than `units`.
 #[inline(always)]
-fn draw<S: Simd>(simd: S, stream: Stream, place: (u64, u32), out: &mut [u16]) {
-    for (group, out) in out.chunks_mut(GROUP).enumerate() {
-        let words = stream.group(simd, place.0, place.1, group as u32);
-        let mut numbers = [0_u16; GROUP];
-        for (pair, word) in numbers.as_chunks_mut::<2>().0.iter_mut().zip(words) {
-            *pair = [word as u16, (word >> 16) as u16];
+fn unpad(padded: &[u64], stride: usize, units: usize, rows: &mut [u64]) {
+    let wide = units.div_ceil(64).max(1);
+    for (row, words) in rows.chunks_mut(wide).enumerate() {
+        for (word, out) in words.iter_mut().enumerate() {
+            let first = row * stride + 64 * word;
+            let (place, shift) = (first / 64, first % 64);
+            let low = padded[place] >> shift;
+            let next = padded.get(place + 1).map_or(0, |next| *next);
+            // Shifted twice, for no shift is by 64.
+            let all = low | next << 1 << (63 - shift);
+            let width = (units - 64 * word).min(64);
+            *out = all & u64::MAX >> (64 - width);
         }
-        out.copy_from_slice(&numbers[..out.len()]);
     }
 }
 

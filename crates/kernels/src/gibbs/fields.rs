@@ -8,7 +8,7 @@ use crate::gibbs::half::{BLOCK, Half, STATES, TABLE_INPUTS};
 pub(super) struct Flips {
     /// The inputs that the fields hold, packed.
     seen: Vec<u64>,
-    /// For each chain the inputs that went on, then those that went off.
+    /// For each chain the inputs that went on, then those that went off; room for all of them.
     inputs: Vec<u32>,
     /// Where in `inputs` each chain's first part and second part end.
     ends: Vec<(usize, usize)>,
@@ -19,7 +19,7 @@ impl Flips {
     pub fn new(half: &Half, chains: usize) -> Self {
         Self {
             seen: vec![0; chains * half.inputs().div_ceil(64)],
-            inputs: Vec::new(),
+            inputs: vec![0; chains * half.inputs() + AT_ONCE],
             ends: Vec::with_capacity(chains),
         }
     }
@@ -51,28 +51,50 @@ impl Flips {
 
     #[inline(always)]
     fn find(&mut self, inputs: &[u64], wide: usize) {
-        self.inputs.clear();
         self.ends.clear();
+        let mut end = 0;
         let chains = inputs.chunks(wide).zip(self.seen.chunks_mut(wide));
         for (now, seen) in chains {
-            push_ones(&mut self.inputs, now, seen, |now, seen| now & !seen);
-            let on = self.inputs.len();
-            push_ones(&mut self.inputs, now, seen, |now, seen| seen & !now);
-            self.ends.push((on, self.inputs.len()));
+            end = put_ones(&mut self.inputs, end, now, seen, |now, seen| now & !seen);
+            let on = end;
+            end = put_ones(&mut self.inputs, end, now, seen, |now, seen| seen & !now);
+            self.ends.push((on, end));
             seen.copy_from_slice(now);
         }
     }
 }
 
+/// Places that are written at once, before it is asked how many there are: the number of flips is hard to
+/// predict.
+const AT_ONCE: usize = 8;
+
+/// Writes the places of ones to `places` from `end` on, and returns the new end.
 #[inline(always)]
-fn push_ones(places: &mut Vec<u32>, now: &[u64], seen: &[u64], which: impl Fn(u64, u64) -> u64) {
+fn put_ones(
+    places: &mut [u32],
+    mut end: usize,
+    now: &[u64],
+    seen: &[u64],
+    which: impl Fn(u64, u64) -> u64,
+) -> usize {
     for (first, (now, seen)) in (0..).step_by(64).zip(now.iter().zip(seen)) {
         let mut word = which(*now, *seen);
-        while word != 0 {
-            places.push(first + word.trailing_zeros());
-            word &= word - 1;
+        let count = word.count_ones() as usize;
+        for places in places[end..]
+            .as_chunks_mut::<AT_ONCE>()
+            .0
+            .iter_mut()
+            .take(count.div_ceil(AT_ONCE))
+        {
+            for place in places {
+                // Beyond the last one the number means nothing and is written over.
+                *place = first + word.trailing_zeros();
+                word &= word.wrapping_sub(1);
+            }
         }
+        end += count;
     }
+    end
 }
 
 /// `fields` + Σ rows `added` − Σ rows `removed`, rows as wide as `fields`.

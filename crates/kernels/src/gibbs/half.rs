@@ -16,13 +16,17 @@ const MOST_TABLE_INPUTS: usize = 64;
 /// Parameters are multiples of 2 to minus this at the finest: beyond it single precision has no digit.
 const FINEST: i32 = 24;
 
-/// Weights and biases of `units` given `inputs`, as whole multiples of `unit`, a power of two.
+/// Field of what is no unit, −2³⁰: −64 or less, so that it is 1 once in 10²⁸ draws.
+pub(super) const NEVER: u32 = 3 << 30;
+
+/// Weights and biases of `units` given `inputs`, as whole multiples of a power of two.
 #[derive(Debug)]
 pub(super) struct Half {
     inputs: usize,
     units: usize,
-    unit: f64,
-    /// Biases, padded with zeros to whole vectors.
+    /// One in a field is 2 to minus this.
+    exponent: i32,
+    /// Biases, padded to whole vectors with fields of units that are always 0.
     bias: Vec<u32>,
     /// Rows of weights, or tables of their partial sums.
     sums: Sums,
@@ -61,7 +65,7 @@ impl Half {
         let unit = 2.0_f64.powi(-exponent);
         let whole = |x: f32| ((f64::from(x) / unit).round_ties_even() as i32).cast_unsigned();
         let stride = units.next_multiple_of(LANES);
-        let mut padded = vec![0; stride];
+        let mut padded = vec![NEVER; stride];
         for (padded, bias) in padded.iter_mut().zip(bias) {
             *padded = whole(*bias);
         }
@@ -97,7 +101,7 @@ impl Half {
         Self {
             inputs,
             units,
-            unit,
+            exponent,
             bias: padded,
             sums,
         }
@@ -111,9 +115,14 @@ impl Half {
         self.units
     }
 
+    /// One in a field is 2 to minus this.
+    pub fn exponent(&self) -> i32 {
+        self.exponent
+    }
+
     /// Value of one in a field.
     pub fn unit(&self) -> f64 {
-        self.unit
+        2.0_f64.powi(-self.exponent)
     }
 
     /// Length of a row of fields.
@@ -136,7 +145,7 @@ impl Half {
             let field = |unit: usize| i64::from(fields[chain * stride + unit].cast_signed());
             ones(words).map(field).sum::<i64>()
         });
-        sums.sum::<i64>() as f64 * self.unit
+        sums.sum::<i64>() as f64 * self.unit()
     }
 }
 

@@ -36,29 +36,72 @@ fn random_bits(rows: usize, bits: usize, seed: u64) -> BitRows {
     BitRows::from_threshold(values.view(), 0.5)
 }
 
+/// Bytes of a tile's step, block after block, by the published algorithm, lane by lane.
+struct PlainBytes(Vec<[u64; 4]>);
+
+impl PlainBytes {
+    fn new(stream: Stream, step: u64, tile: usize) -> Self {
+        let word = |place: u32| u64::from(stream.bits(4 * step, tile as u32, place));
+        let number = |lane: u32, of: u32| {
+            let place = 2 * (8 * of + lane);
+            word(place) | word(place + 1) << 32
+        };
+        Self(
+            (0..8)
+                .map(|lane| [0, 1, 2, 3].map(|of| number(lane, of)))
+                .collect(),
+        )
+    }
+
+    fn block(&mut self) -> Vec<u8> {
+        let next = |s: &mut [u64; 4]| {
+            let result = s[0].wrapping_add(s[3]).rotate_left(23).wrapping_add(s[0]);
+            let t = s[1] << 17;
+            s[2] ^= s[0];
+            s[3] ^= s[1];
+            s[1] ^= s[2];
+            s[0] ^= s[3];
+            s[2] ^= t;
+            s[3] = s[3].rotate_left(45);
+            result.to_le_bytes()
+        };
+        self.0.iter_mut().flat_map(next).collect()
+    }
+}
+
 /// The definition, unit by unit: fixed-point parameters, one 48-bit number a unit, the exact σ.
 fn plain_half(
     weights: ArrayView2<f32>,
     bias: ArrayView1<f32>,
     stream: Stream,
     draw: u64,
+    bytes: &mut [PlainBytes],
     inputs: &BitRows,
 ) -> BitRows {
     let half = Half::new(weights, bias);
     let whole = |x: f32| (f64::from(x) / half.unit()).round_ties_even();
     let units = bias.len();
     let mut out = BitRows::zeros(inputs.rows(), units);
-    for chain in 0..inputs.rows() {
-        for unit in 0..units {
-            let on = (0..inputs.bits()).filter(|input| inputs.get(chain, *input));
-            let field =
-                on.map(|input| whole(weights[[input, unit]])).sum::<f64>() + whole(bias[unit]);
-            let (tile, position) = ((chain / TILE) as u32, (chain % TILE * units + unit) as u32);
-            let first = stream.bits(draw, tile, position / 2) >> (16 * (position % 2)) & 0xFFFF;
-            let extra = stream.bits(draw + 2, tile, position);
-            let u = (f64::from(first) + f64::from(extra) * 2.0_f64.powi(-32)) / 65_536.0;
-            if u < 1.0 / (1.0 + libm::exp(-field * half.unit())) {
-                out.row_mut(chain)[unit / 64] |= 1 << (unit % 64);
+    for (tile, bytes) in bytes.iter_mut().enumerate() {
+        let chains = tile * TILE..((tile + 1) * TILE).min(inputs.rows());
+        let blocks = (chains.len() * half.stride()).div_ceil(64);
+        let blocks: Vec<[Vec<u8>; 2]> = (0..blocks)
+            .map(|_| [bytes.block(), bytes.block()])
+            .collect();
+        for chain in chains {
+            for unit in 0..units {
+                let on = (0..inputs.bits()).filter(|input| inputs.get(chain, *input));
+                let field =
+                    on.map(|input| whole(weights[[input, unit]])).sum::<f64>() + whole(bias[unit]);
+                let position = chain % TILE * half.stride() + unit;
+                let [first, second] = &blocks[position / 64];
+                let number =
+                    256.0 * f64::from(first[position % 64]) + f64::from(second[position % 64]);
+                let extra = stream.bits(draw + 2, tile as u32, position as u32);
+                let u = (number + f64::from(extra) * 2.0_f64.powi(-32)) / 65_536.0;
+                if u < 1.0 / (1.0 + libm::exp(-field * half.unit())) {
+                    out.row_mut(chain)[unit / 64] |= 1 << (unit % 64);
+                }
             }
         }
     }
@@ -87,7 +130,10 @@ proptest! {
         let workers = Workers::single();
         machine.gibbs().run(&workers, stream, 5..8, 0..chains, clamped.as_ref(), u64::MAX, &mut fast_v, &mut fast_h);
         for step in 5..8 {
-            v = plain_half(machine.weights.t(), machine.visible_bias.view(), stream, 4 * step, &h);
+            let tiles = 0..chains.div_ceil(TILE);
+            let mut bytes: Vec<PlainBytes> = tiles.map(|tile| PlainBytes::new(stream, step, tile)).collect();
+            let (weights, bias) = (machine.weights.t(), machine.visible_bias.view());
+            v = plain_half(weights, bias, stream, 4 * step, &mut bytes, &h);
             for chain in 0..chains {
                 for unit in 0..visible {
                     let held = clamped.as_ref().filter(|clamped| clamped.units.get(0, unit));
@@ -98,7 +144,8 @@ proptest! {
                     }
                 }
             }
-            h = plain_half(machine.weights.view(), machine.hidden_bias.view(), stream, 4 * step + 1, &v);
+            let (weights, bias) = (machine.weights.view(), machine.hidden_bias.view());
+            h = plain_half(weights, bias, stream, 4 * step + 1, &mut bytes, &v);
         }
         prop_assert_eq!(fast_v, v);
         prop_assert_eq!(fast_h, h);
