@@ -160,14 +160,16 @@ impl Judge {
         }
         let shift = (self.exponent - STEPS_OF_8).cast_unsigned();
         #[cfg(target_arch = "x86_64")]
-        match self.vectors {
-            // SAFETY: the processor has AVX-512BW and AVX-512VBMI, as was asked.
-            Vectors::Avx512 => {
-                return unsafe { avx512::judge(self.thresholds, fields, bytes, shift) };
+        {
+            let thresholds = self.thresholds;
+            if self.vectors == Vectors::Avx512 {
+                // SAFETY: the processor has AVX-512BW and AVX-512VBMI, as was asked.
+                return unsafe { avx512::judge(thresholds, fields, bytes, shift) };
             }
-            // SAFETY: the processor has AVX2, as was asked.
-            Vectors::Avx2 => return unsafe { avx2::judge(self.thresholds, fields, bytes, shift) },
-            Vectors::None => {}
+            if self.vectors == Vectors::Avx2 {
+                // SAFETY: the processor has AVX2, as was asked.
+                return unsafe { avx2::judge(thresholds, fields, bytes, shift) };
+            }
         }
         judge(self.thresholds, fields, bytes, shift)
     }
@@ -270,7 +272,8 @@ mod avx2 {
             let commoner = _mm256_cmpeq_epi8(_mm256_max_epu8(bytes, most), bytes);
             let mask = |x: __m256i| u64::from(_mm256_movemask_epi8(x).cast_unsigned());
             let (negative, not_rarer, commoner) = (mask(negative), mask(not_rarer), mask(commoner));
-            ones |= (negative & !not_rarer | !negative & commoner) % (1 << 32) << (32 * half);
+            let sure = negative & !not_rarer | !negative & commoner;
+            ones |= (sure & 0xFFFF_FFFF) << (32 * half);
             open |= (not_rarer & !commoner) << (32 * half);
         }
         Judged { ones, open }
