@@ -5,6 +5,7 @@
 
 mod downward;
 mod file;
+mod tempering;
 
 pub(crate) use file::Progress;
 
@@ -15,6 +16,7 @@ use ndarray::{Array2, ArrayView2};
 use resrel_kernels::{BitRows, Clamped, Gibbs, Purpose, Stream, TILE, Workers};
 use serde::{Deserialize, Serialize};
 
+use crate::sampling::tempering::{Replicas, SWAP_EVERY};
 use crate::{Dbn, Error, Event, Inputs, Observer};
 
 /// Groups into which the chains are dealt for the energies: chains that stick differ between groups.
@@ -23,6 +25,8 @@ const GROUPS: usize = 16;
 const NOTES: u64 = 1_000;
 /// Steps that a tile of chains makes before the next tile: its fields stay in the cache meanwhile.
 const STRETCH: u64 = 200;
+/// More replicas than anybody needs: each holds all chains.
+const MOST_REPLICAS: usize = 1_000;
 /// Time between two questions whether to go on.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 /// Time between checkpoints.
@@ -40,6 +44,9 @@ pub struct SamplingConfig {
     pub steps: u64,
     /// How the samples of H_(l−1) go down to the visible units.
     pub downward: Downward,
+    /// Replicas of each chain at inverse temperatures from 1 down to 0, evenly spaced: parallel tempering.
+    /// 1 for plain Gibbs sampling.
+    pub replicas: usize,
 }
 
 /// How states go down through the machines below.
@@ -60,6 +67,7 @@ impl Default for SamplingConfig {
             samples: 60_000,
             steps: 10_000,
             downward: Downward::default(),
+            replicas: 1,
         }
     }
 }
@@ -81,6 +89,9 @@ impl SamplingConfig {
         if self.steps == 0 || self.steps > 1 << 60 {
             return Err(Error::config("steps", self.steps, "1 to 2^60"));
         }
+        if !(1..=MOST_REPLICAS).contains(&self.replicas) {
+            return Err(Error::config("replicas", self.replicas, "1 to 1000"));
+        }
         Ok(())
     }
 }
@@ -101,6 +112,7 @@ pub struct Chains {
     seed: u64,
     gibbs: Gibbs,
     clamped: Option<Clamped>,
+    replicas: Replicas,
     /// States of H_(l−1) and H_l.
     below: BitRows,
     layer: BitRows,
@@ -175,6 +187,7 @@ impl Chains {
                 machine.visible_bias.view(),
                 machine.hidden_bias.view(),
             ),
+            replicas: Replicas::new(machine, config.replicas, &layer),
             config: config.clone(),
             seed,
             clamped: None,
@@ -245,6 +258,13 @@ impl Chains {
         &self.energies
     }
 
+    /// For each pair of neighbouring temperatures, the hottest last, the fraction of proposed swaps that were
+    /// accepted; `None` before the first. Where one is near 0, more replicas are needed.
+    #[must_use]
+    pub fn swap_rates(&self) -> Vec<Option<f64>> {
+        self.replicas.rates()
+    }
+
     /// States of H_l.
     #[must_use]
     pub fn layer(&self) -> &BitRows {
@@ -277,7 +297,12 @@ impl Chains {
         while self.step < until {
             if self.ahead.is_empty() {
                 // Stretches are counted from step 0: a run that was stopped has the same as another.
-                let end = (self.step / STRETCH + 1) * STRETCH;
+                let stretch = if self.config.replicas > 1 {
+                    SWAP_EVERY
+                } else {
+                    STRETCH
+                };
+                let end = (self.step / stretch + 1) * stretch;
                 self.ahead_to = end.min(until);
             }
             let steps = self.step..self.ahead_to;
@@ -306,6 +331,9 @@ impl Chains {
             let mut done = self.step as f64 + within * (steps.end - steps.start) as f64;
             if self.ahead.len() == tiles {
                 self.note();
+                if self.config.replicas > 1 {
+                    self.temper(workers, dbn, steps.clone());
+                }
                 self.step = steps.end;
                 done = self.step as f64;
             }
@@ -326,6 +354,19 @@ impl Chains {
             }
         }
         Ok(true)
+    }
+
+    /// The steps of the hotter replicas, and swaps where it is time for them.
+    fn temper(&mut self, workers: &Workers, dbn: &Dbn, steps: std::ops::Range<u64>) {
+        let (stream, round) = (self.stream(), steps.end / SWAP_EVERY);
+        let swap = steps.end.is_multiple_of(SWAP_EVERY);
+        let held = self.clamped.as_ref();
+        self.replicas.run(workers, stream, steps, held);
+        if swap {
+            let machine = &dbn.machines[self.config.layer - 1];
+            let coldest = (&mut self.below, &mut self.layer);
+            self.replicas.swap(workers, stream, round, machine, coldest);
+        }
     }
 
     fn stream(&self) -> Stream {

@@ -36,6 +36,7 @@ fn config(layer: usize, samples: usize, steps: u64) -> SamplingConfig {
         samples,
         steps,
         downward: Downward::Sampled,
+        replicas: 1,
     }
 }
 
@@ -397,4 +398,111 @@ fn what_cannot_be_sampled_is_refused() {
         chains.clamp(&[true], image.view()),
         Err(Error::Features { found: 1, .. })
     ));
+}
+
+/// Two modes, all units off or all on, with a barrier of e⁻²⁴ between them; the second holds e^.8 times as
+/// much as the first.
+fn two_modes() -> Rbm {
+    let (visible, hidden, weight) = (8, 4, 3.0_f32);
+    Rbm {
+        weights: Array2::from_elem((visible, hidden), weight),
+        visible_bias: Array1::from_elem(visible, 0.1 - weight * hidden as f32 / 2.0),
+        hidden_bias: Array1::from_elem(hidden, -weight * visible as f32 / 2.0),
+    }
+}
+
+/// How far the fraction of chains in the second mode is from `exact`, in standard deviations.
+fn off(chains: &Chains, exact: f64) -> f64 {
+    let on = |row: usize| chains.layer().row(row)[0].count_ones() > 2;
+    let count = all(chains).filter(|row| on(*row)).count() as f64;
+    let samples = all(chains).len() as f64;
+    (count / samples - exact) / (exact * (1.0 - exact) / samples).sqrt()
+}
+
+#[test]
+fn tempering_crosses_between_modes_where_plain_sampling_sticks() {
+    let dbn = network(vec![two_modes()]);
+    let all = hidden_distribution(&dbn.machines[0]);
+    let second = |state: &usize| state.count_ones() > 2;
+    let exact: f64 = (0..16).filter(second).map(|state| all[state]).sum();
+    assert!((0.65..0.75).contains(&exact), "{exact}");
+    let workers = Workers::new(2).expect("threads");
+    let sampled = |replicas: usize| {
+        let config = SamplingConfig {
+            replicas,
+            ..config(1, 4_000, 1_000)
+        };
+        let mut chains = Chains::random(&dbn, &config, 5).expect("valid");
+        let go_on = &mut |_: &Event| ControlFlow::Continue(());
+        assert!(
+            chains
+                .run(&workers, 1_000, &dbn, None, go_on)
+                .expect("no file")
+        );
+        chains
+    };
+    // About half of the random starts are nearer to each mode, and stay there.
+    let plain = sampled(1);
+    assert!(off(&plain, exact) < -10.0, "{}", off(&plain, exact));
+    let tempered = sampled(8);
+    let off = off(&tempered, exact);
+    assert!(off.abs() < 4.0, "{off}");
+    let rates = tempered.swap_rates();
+    assert_eq!(rates.len(), 7);
+    let rates: Vec<f64> = rates.into_iter().map(|rate| rate.expect("swaps")).collect();
+    assert!(
+        rates.iter().all(|rate| (0.1..1.0).contains(rate)),
+        "{rates:?}"
+    );
+    assert!(plain.swap_rates().is_empty());
+}
+
+#[test]
+fn a_tempered_run_goes_on_where_it_was() {
+    let dbn = network(vec![machine(9, 6, 0.8, 3)]);
+    let config = SamplingConfig {
+        replicas: 4,
+        ..config(1, 150, 57)
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("chains");
+    let go_on = &mut |_: &Event| ControlFlow::Continue(());
+    let whole = |threads: usize| {
+        let workers = Workers::new(threads).expect("threads");
+        let mut chains = Chains::random(&dbn, &config, 5).expect("valid");
+        assert!(
+            chains
+                .run(&workers, 57, &dbn, None, &mut |_: &Event| {
+                    ControlFlow::Continue(())
+                })
+                .expect("no file")
+        );
+        chains
+    };
+    let expected = whole(1);
+    let workers = Workers::single();
+    for until in [7, 10, 33] {
+        let mut chains = Chains::random(&dbn, &config, 5).expect("valid");
+        assert!(
+            chains
+                .run(&workers, until, &dbn, None, go_on)
+                .expect("no file")
+        );
+        chains.save(&path, &dbn).expect("writable");
+        let mut chains = Chains::random(&dbn, &config, 5).expect("valid");
+        assert!(chains.resume(&path, &dbn).expect("readable"));
+        assert!(
+            chains
+                .run(&workers, 57, &dbn, None, go_on)
+                .expect("no file")
+        );
+        assert_eq!(chains.layer(), expected.layer());
+        assert_eq!(chains.below(), expected.below());
+        assert_eq!(chains.swap_rates(), expected.swap_rates());
+    }
+    let threaded = whole(3);
+    assert_eq!(
+        (threaded.layer(), threaded.below()),
+        (expected.layer(), expected.below())
+    );
 }

@@ -32,6 +32,9 @@ pub struct Generated {
     pub convergence: Convergence,
     /// How it came to this.
     pub moments: Vec<Moment>,
+    /// With parallel tempering: for each pair of neighbouring temperatures the fraction of swaps accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub swap_rates: Vec<Option<f64>>,
     /// Wall-clock seconds of a Gibbs step of all chains; `None` where no step was made.
     pub seconds_per_step: Option<f64>,
 }
@@ -112,6 +115,7 @@ pub fn generate(
         name: format!("H{}", config.layer),
         quality,
         convergence: convergence(chains),
+        swap_rates: chains.swap_rates(),
         moments,
         seconds_per_step: (made > 0).then(|| running.as_secs_f64() / made as f64),
         sampling: config,

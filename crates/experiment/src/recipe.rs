@@ -82,7 +82,7 @@ pub struct KMeansPlan {
 }
 
 /// What is sampled from each trained network: one unit for each layer and realization.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GenerationPlan {
     /// The layers, from 1; empty for all of them.
@@ -93,6 +93,8 @@ pub struct GenerationPlan {
     pub steps: u64,
     /// How samples go down to the visible units.
     pub downward: Downward,
+    /// Replicas of each chain for parallel tempering; 1 for none.
+    pub replicas: usize,
     /// The classifier that labels the samples.
     pub classifier: ClassifierConfig,
 }
@@ -434,6 +436,20 @@ impl Choice {
     }
 }
 
+impl Default for GenerationPlan {
+    /// Nothing yet: a recipe says how many samples and steps.
+    fn default() -> Self {
+        Self {
+            layers: Vec::new(),
+            samples: 0,
+            steps: 0,
+            downward: Downward::default(),
+            replicas: 1,
+            classifier: ClassifierConfig::default(),
+        }
+    }
+}
+
 impl GenerationPlan {
     /// What is sampled of each layer.
     fn of<'a>(&'a self, dbn: &DbnConfig) -> impl Iterator<Item = SamplingConfig> + use<'a> {
@@ -444,6 +460,7 @@ impl GenerationPlan {
             samples: self.samples,
             steps: self.steps,
             downward: self.downward,
+            replicas: self.replicas,
         })
     }
 
@@ -510,7 +527,8 @@ impl Unit {
                 // As measured: few units change from step to step, and each is drawn.
                 let [below, above] = config.units.map(|units| units as u64);
                 let step = 3 * below * above / 5 + 30 * (below + above);
-                config.sampling.samples as u64 * config.sampling.steps * step
+                let replicas = config.sampling.replicas as u64;
+                config.sampling.samples as u64 * config.sampling.steps * replicas * step
             }
         };
         cost / 1_000_000

@@ -48,6 +48,7 @@ fn samples(realization: u32, layer: usize, labels: &[u32], mixed: bool) -> Recor
             mixed,
         },
         moments: [2, 4, 8].map(moment).into(),
+        swap_rates: Vec::new(),
         seconds_per_step: None,
     });
     unit.1.images = Some(Images {

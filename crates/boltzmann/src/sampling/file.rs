@@ -36,6 +36,17 @@ impl Chains {
         tensors.bits("layer", &self.layer);
         tensors.table("energies", &self.energies.groups);
         tensors.table("ahead", &self.ahead);
+        for (number, replica) in self.replicas.all.iter().enumerate() {
+            tensors.bits(&format!("below.{number}"), &replica.below);
+            tensors.bits(&format!("layer.{number}"), &replica.layer);
+        }
+        let swaps: Vec<Vec<f64>> = self
+            .replicas
+            .swaps
+            .iter()
+            .map(|pair| pair.to_vec())
+            .collect();
+        tensors.table("swaps", &swaps);
         let data = checksum(&dbn.machines[..self.config.layer]);
         let mut header = header(KIND, &dbn.config, self.seed, &data, None);
         header.sampling = Some(Progress {
@@ -79,10 +90,28 @@ impl Chains {
         let layer = tensors.read_bits(path, "layer", &self.layer)?;
         let energies = tensors.read_table(path, "energies")?;
         let ahead = tensors.read_table(path, "ahead")?;
+        let mut replicas = Vec::new();
+        for (number, replica) in self.replicas.all.iter().enumerate() {
+            let below = tensors.read_bits(path, &format!("below.{number}"), &replica.below)?;
+            let layer = tensors.read_bits(path, &format!("layer.{number}"), &replica.layer)?;
+            replicas.push((below, layer));
+        }
+        let swaps = tensors.read_table(path, "swaps")?;
+        let swaps: Option<Vec<[f64; 2]>> = swaps
+            .iter()
+            .map(|pair| pair.as_slice().try_into().ok())
+            .collect();
+        let swaps = swaps
+            .filter(|swaps| swaps.len() == self.replicas.swaps.len())
+            .ok_or_else(|| damaged(path, "its swaps have a wrong size"))?;
         let tiles = self.config.samples.div_ceil(TILE);
         if energies.len() != self.energies.groups.len() || ahead.len() >= tiles {
             return Err(damaged(path, "its energies have a wrong size"));
         }
+        for (replica, (below, layer)) in self.replicas.all.iter_mut().zip(replicas) {
+            (replica.below, replica.layer) = (below, layer);
+        }
+        self.replicas.swaps = swaps;
         (self.below, self.layer) = (below, layer);
         (self.energies.groups, self.ahead) = (energies, ahead);
         (self.step, self.ahead_to) = (progress.step, progress.ahead_to);

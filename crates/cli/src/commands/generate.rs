@@ -45,6 +45,9 @@ pub struct Arguments {
     /// Gibbs steps of each chain
     #[arg(long, value_name = "T")]
     steps: u64,
+    /// Replicas of each chain at higher temperatures, for chains that do not mix: parallel tempering
+    #[arg(long, value_name = "R", default_value_t = 1)]
+    replicas: usize,
     /// How samples go down to the visible units: sampled or mean-field
     #[arg(long, value_name = "NAME", value_parser = parse_downward, default_value = "sampled")]
     downward: Downward,
@@ -84,6 +87,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
         samples: arguments.samples,
         steps: arguments.steps,
         downward: arguments.downward,
+        replicas: arguments.replicas,
     };
     config.validate(dbn.machines.len())?;
     if let Some(out) = &arguments.out {
@@ -242,6 +246,9 @@ pub fn judge(data: &Dataset, workers: &Workers, console: &Console) -> Result<Cla
     })
 }
 
+/// Share of accepted swaps below which states hardly come down to the chains.
+const FEWEST_SWAPS: f64 = 0.01;
+
 /// Height and width of images of which only the number of pixels is known: a square where it can be one,
 /// else a row.
 fn square(pixels: usize) -> (usize, usize) {
@@ -308,8 +315,20 @@ fn show(
     if !generated.convergence.mixed {
         console.say(
             "the chains are not shown to have mixed (R̂ above 1.05, or fewer than 400 effective samples): \
-             take more --steps, and compare runs of other --seed",
+             take more --steps, or --replicas; compare runs of other --seed",
         );
+    }
+    let smallest = generated
+        .swap_rates
+        .iter()
+        .flatten()
+        .copied()
+        .fold(1.0, f64::min);
+    if smallest < FEWEST_SWAPS {
+        console.say(&format!(
+            "neighbouring temperatures exchange {:.2} % of their states at least: take more --replicas",
+            100.0 * smallest
+        ));
     }
     let label_frequencies = generated.quality.labels.as_ref();
     let value = json!({
@@ -321,6 +340,7 @@ fn show(
         "label_frequencies": label_frequencies.map(|labels| &labels.label_frequencies),
         "quality": generated.quality,
         "convergence": generated.convergence,
+        "swap_rates": generated.swap_rates,
         "moments": generated.moments,
         "instruction_set": instruction_set(),
         "out": arguments.out,
