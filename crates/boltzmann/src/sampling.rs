@@ -322,11 +322,7 @@ impl Chains {
             );
             let took = started.elapsed();
             self.ahead.extend(energies);
-            if took < TELL_EVERY / 2 {
-                count = (2 * count).min(tiles.next_multiple_of(workers.threads()));
-            } else if took > 2 * TELL_EVERY {
-                count = (count / 2).next_multiple_of(workers.threads());
-            }
+            count = next_count(count, took, workers.threads(), tiles);
             let within = self.ahead.len() as f64 / tiles as f64;
             let mut done = self.step as f64 + within * (steps.end - steps.start) as f64;
             if self.ahead.len() == tiles {
@@ -391,7 +387,41 @@ impl Chains {
     }
 }
 
+/// Tiles to work on together after `count` that took this long: whole rounds of the threads, at least one.
+fn next_count(count: usize, took: Duration, threads: usize, tiles: usize) -> usize {
+    if took < TELL_EVERY / 2 {
+        (2 * count).min(tiles.next_multiple_of(threads))
+    } else if took > 2 * TELL_EVERY {
+        (count / 2).next_multiple_of(threads).max(threads)
+    } else {
+        count
+    }
+}
+
 /// Random numbers of the chains' start.
 fn start_stream(seed: u64, layer: usize) -> Stream {
     Stream::new(seed, Purpose::Sampling, layer as u64).substream(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_always_a_tile_to_work_on() {
+        for threads in 1..5 {
+            let slow = next_count(threads, Duration::from_secs(10), threads, 100);
+            assert_eq!(slow, threads, "a machine that was busy with something else");
+            assert_eq!(next_count(slow, Duration::ZERO, threads, 100), 2 * threads);
+            assert_eq!(
+                next_count(4 * threads, Duration::from_secs(1), threads, 100),
+                2 * threads
+            );
+            assert_eq!(
+                next_count(4 * threads, TELL_EVERY, threads, 100),
+                4 * threads
+            );
+            assert!(next_count(96, Duration::ZERO, threads, 100) <= 104);
+        }
+    }
 }
