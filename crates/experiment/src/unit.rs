@@ -208,12 +208,7 @@ impl Work<'_> {
                 seconds_per_pass: Vec::new(),
             }));
         }
-        let folder = out.join("checkpoints");
-        std::fs::create_dir_all(&folder).map_err(|source| Error::File {
-            path: folder.clone(),
-            source,
-        })?;
-        let checkpoint = folder.join(format!("{}.safetensors", self.unit.name));
+        let checkpoint = place(out, "checkpoints", &self.unit.name)?;
         let trainer = match DbnTrainer::resume(&checkpoint, config, self.unit.seed)? {
             None => DbnTrainer::new(config, self.unit.seed)?,
             Some((trainer, warning)) => {
@@ -280,12 +275,7 @@ impl Work<'_> {
         let dbn = Dbn::load(&model_path(out, &config.model)?)?;
         let classifier = Classifier::load(&model_path(out, &config.classifier)?)?;
         let mut chains = Chains::random(&dbn, &config.sampling, self.unit.seed)?;
-        let folder = out.join("checkpoints");
-        std::fs::create_dir_all(&folder).map_err(|source| Error::File {
-            path: folder.clone(),
-            source,
-        })?;
-        let checkpoint = folder.join(format!("{}.safetensors", self.unit.name));
+        let checkpoint = place(out, "checkpoints", &self.unit.name)?;
         let workers = self.workers;
         let labels = Labels::Classifier(&classifier);
         let generated = self.timed("sample", |_| {
@@ -329,9 +319,14 @@ fn part_of(data: &Dataset, part: Option<Samples>) -> Cow<'_, Dataset> {
     }
 }
 
-/// Where a unit's model is kept, in a folder that is made if missing.
+/// Where a unit's model is kept.
 fn model_path(out: &Path, unit: &str) -> Result<PathBuf, Error> {
-    let folder = out.join("models");
+    place(out, "models", unit)
+}
+
+/// A unit's file in one of a run's folders, which is made if missing.
+fn place(out: &Path, folder: &str, unit: &str) -> Result<PathBuf, Error> {
+    let folder = out.join(folder);
     std::fs::create_dir_all(&folder).map_err(|source| Error::File {
         path: folder.clone(),
         source,
