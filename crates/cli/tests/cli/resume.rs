@@ -195,6 +195,46 @@ fn a_stopped_or_killed_training_ends_with_the_same_model() {
 }
 
 #[test]
+fn stopped_sampling_ends_with_the_same_samples() {
+    let room = Room::new();
+    room.kinds();
+    room.succeeds("train --data kinds.npy --layers 12-8 --updates 50 --out model");
+    let line = |out: &str| {
+        format!(
+            "generate model --layer 1 --samples 640 --steps 60000 --no-judge --threads 1 --out {out}"
+        )
+    };
+    room.succeeds(&line("whole.npy"));
+    let mut child = start(&room, &line("samples.npy"));
+    let child_id = child.id();
+    wait_until(&mut child, || catches_interrupts(child_id));
+    let ended = child.try_wait().expect("a state").is_some();
+    assert!(!ended, "the sampling was too short to be stopped");
+    let output = interrupt(child);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let going_on = "the same command goes on from samples.npy.checkpoint";
+    tells(&said, &["stopped", going_on]);
+    assert!(room.at("samples.npy.checkpoint").exists() && !room.at("samples.npy").exists());
+    // Other chains do not go on from there.
+    let other = line("samples.npy").replace("--samples 640", "--samples 641");
+    tells(
+        &String::from_utf8_lossy(&room.run(&other).stderr),
+        &[
+            "samples.npy.checkpoint",
+            "another network, start, seed or number of samples",
+        ],
+    );
+    let output = room.run(&line("samples.npy"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    tells(&said, &["going on from samples.npy.checkpoint"]);
+    let read = |name: &str| fs::read(room.at(name)).expect("samples");
+    assert!(read("samples.npy") == read("whole.npy"));
+    assert!(!room.at("samples.npy.checkpoint").exists());
+}
+
+#[test]
 fn a_damaged_checkpoint_is_told_and_the_one_before_it_used() {
     let room = Room::new();
     room.kinds();
