@@ -262,7 +262,15 @@ impl<'a> Sampler<'a> {
             Sums::Tables(tables) => look_up(simd, half, tables.slice(), inputs, fields),
             Sums::Rows(rows) => self.flips.follow(simd, half, rows.slice(), inputs, fields),
         }
-        decide(half, stream, place, bytes, &self.fields, &mut self.ones);
+        decide(
+            simd,
+            half,
+            stream,
+            place,
+            bytes,
+            &self.fields,
+            &mut self.ones,
+        );
         unpad(&self.ones, half.stride(), half.units(), units);
     }
 }
@@ -271,6 +279,16 @@ impl<'a> Sampler<'a> {
 /// unit must be 0, and `stride` less than 64 more than `units`.
 #[inline(always)]
 fn unpad(padded: &[u64], stride: usize, units: usize, rows: &mut [u64]) {
+    if 64 % stride == 0 {
+        // No row lies in two words.
+        let within = u64::MAX >> (64 - units);
+        for (word, rows) in padded.iter().zip(rows.chunks_mut(64 / stride)) {
+            for (number, row) in rows.iter_mut().enumerate() {
+                *row = word >> (number * stride) & within;
+            }
+        }
+        return;
+    }
     let wide = units.div_ceil(64).max(1);
     for (row, words) in rows.chunks_mut(wide).enumerate() {
         for (word, out) in words.iter_mut().enumerate() {

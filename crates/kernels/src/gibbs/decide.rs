@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use pulp::Simd;
+
 use crate::gibbs::half::Half;
 use crate::gibbs::random::Bytes;
 use crate::philox::Stream;
@@ -20,7 +22,8 @@ const MOST: i32 = 2_048;
 ///
 /// `fields` are whole words of units, `ones` their bits.
 #[inline(always)]
-pub(super) fn decide(
+pub(super) fn decide<S: Simd>(
+    simd: S,
     half: &Half,
     stream: Stream,
     place: (u64, u32),
@@ -29,17 +32,19 @@ pub(super) fn decide(
     ones: &mut [u64],
 ) {
     let judge = Judge::new(half.exponent());
+    // A copy of its own stays in registers.
+    let mut own = bytes.clone();
     let words = fields.as_chunks::<WORD>().0.iter().zip(ones);
     for (word, (fields, ones)) in words.enumerate() {
-        let first = bytes.next();
-        let second = bytes.next();
+        let first = own.next(simd);
+        let second = own.next(simd);
         let Judged { ones: sure, open } = judge.judge(fields, &first);
         let mut all = sure;
         let mut rest = open;
         while rest != 0 {
             let unit = rest.trailing_zeros() as usize;
             rest &= rest - 1;
-            let byte = |bytes: &[u64; 8]| bytes[unit / 8] >> (8 * (unit % 8)) & 0xFF;
+            let byte = |bytes: &[u32; 16]| bytes[unit / 4] >> (8 * (unit % 4)) & 0xFF;
             let number = (byte(&first) << 8 | byte(&second)) as u16;
             let one = judge.closely(fields[unit], number).unwrap_or_else(|| {
                 let extra = stream.bits(place.0 + 2, place.1, (word * WORD + unit) as u32);
@@ -49,6 +54,7 @@ pub(super) fn decide(
         }
         *ones = all;
     }
+    *bytes = own;
 }
 
 /// What the first bytes say of a word of units.
@@ -151,7 +157,7 @@ impl Judge {
 
     /// By the first bytes.
     #[inline(always)]
-    fn judge(&self, fields: &[u32; WORD], bytes: &[u64; 8]) -> Judged {
+    fn judge(&self, fields: &[u32; WORD], bytes: &[u32; 16]) -> Judged {
         if self.exponent < STEPS_OF_16 {
             return Judged {
                 ones: 0,
@@ -191,14 +197,14 @@ impl Judge {
 }
 
 /// The plain twin of the vector versions, and what other processors run.
-fn judge(thresholds: &Thresholds, fields: &[u32; WORD], bytes: &[u64; 8], shift: u32) -> Judged {
+fn judge(thresholds: &Thresholds, fields: &[u32; WORD], bytes: &[u32; 16], shift: u32) -> Judged {
     let (mut ones, mut open) = (0, 0);
     for (unit, field) in fields.iter().enumerate() {
         // x lies from `steps`/16 to one more; at the ends it goes on to infinity.
         let steps = (field.cast_signed() >> shift).clamp(-128, 127);
         let negative = steps < 0;
         let m = if negative { -steps - 1 } else { steps };
-        let byte = (bytes[unit / 8] >> (8 * (unit % 8))) as u8;
+        let byte = (bytes[unit / 4] >> (8 * (unit % 4))) as u8;
         // 1 − U for U, so that the rarer value of the unit is where it is below s = σ(−|x|).
         let byte = if negative { byte } else { !byte };
         let rarer = byte < thresholds.least[m as usize];
@@ -229,7 +235,7 @@ mod avx2 {
     pub(super) fn judge(
         thresholds: &Thresholds,
         fields: &[u32; WORD],
-        bytes: &[u64; 8],
+        bytes: &[u32; 16],
         shift: u32,
     ) -> Judged {
         let count = _mm_cvtsi32_si128(shift.cast_signed());
@@ -249,7 +255,7 @@ mod avx2 {
             .as_chunks::<32>()
             .0
             .iter()
-            .zip(bytes.as_chunks::<4>().0);
+            .zip(bytes.as_chunks::<8>().0);
         for (half, (fields, bytes)) in halves.enumerate() {
             let load = |part: usize| {
                 let fields: &[u32; 8] = &fields.as_chunks().0[part];
@@ -260,7 +266,7 @@ mod avx2 {
             let low = _mm256_packs_epi32(load(0), load(1));
             let high = _mm256_packs_epi32(load(2), load(3));
             let steps = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order);
-            // SAFETY: four 64-bit numbers are 32 bytes; the load needs no alignment.
+            // SAFETY: eight 32-bit numbers are 32 bytes; the load needs no alignment.
             let bytes = unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) };
             let negative = _mm256_cmpgt_epi8(_mm256_setzero_si256(), steps);
             let m = _mm256_xor_si256(steps, negative);
@@ -312,7 +318,7 @@ mod avx512 {
     pub(super) fn judge(
         thresholds: &Thresholds,
         fields: &[u32; WORD],
-        bytes: &[u64; 8],
+        bytes: &[u32; 16],
         shift: u32,
     ) -> Judged {
         let count = _mm_cvtsi32_si128(shift.cast_signed());
@@ -334,7 +340,7 @@ mod avx512 {
         let high = _mm512_packs_epi32(load(2), load(3));
         let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
         let steps = _mm512_permutexvar_epi32(order, _mm512_packs_epi16(low, high));
-        // SAFETY: eight 64-bit numbers are 64 bytes; the load needs no alignment.
+        // SAFETY: sixteen 32-bit numbers are 64 bytes; the load needs no alignment.
         let bytes = unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) };
         let negative = _mm512_movepi8_mask(steps);
         let m = _mm512_xor_si512(steps, _mm512_movm_epi8(negative));
@@ -367,7 +373,7 @@ mod tests {
     const UNIT: f64 = 1.0 / 1_048_576.0;
 
     /// By every way that this processor has, the plain one first.
-    fn ways(fields: &[u32; WORD], bytes: &[u64; 8]) -> Vec<Judged> {
+    fn ways(fields: &[u32; WORD], bytes: &[u32; 16]) -> Vec<Judged> {
         let shift = (EXPONENT - STEPS_OF_8).cast_unsigned();
         let mut ways = vec![judge(&THRESHOLDS, fields, bytes, shift)];
         #[cfg(target_arch = "x86_64")]
@@ -393,7 +399,7 @@ mod tests {
         #[test]
         fn no_way_contradicts_another_and_what_they_are_sure_of_is_exact(
             fields in prop::array::uniform32(prop_oneof![any::<i32>(), -10_000_000..10_000_000_i32]),
-            bytes in prop::array::uniform8(any::<u64>()),
+            bytes in prop::array::uniform16(any::<u32>()),
         ) {
             let mut all = [0; WORD];
             for (place, field) in all.iter_mut().enumerate() {
@@ -411,7 +417,7 @@ mod tests {
             for (place, field) in all.iter().enumerate() {
                 let one = ways[0].ones >> place & 1 == 1;
                 let open = ways[0].open >> place & 1 == 1;
-                let byte = (bytes[place / 8] >> (8 * (place % 8))) as u8;
+                let byte = (bytes[place / 4] >> (8 * (place % 4))) as u8;
                 let [least, most] = bounds(*field, byte);
                 prop_assert!(open || (least == one && most == one));
                 prop_assert!(!(open && one));
@@ -437,10 +443,10 @@ mod tests {
         let (mut open, mut still, mut all) = (0, 0, 0);
         for x in -160..160_i32 {
             let field = (x << 16 | 0x8000).cast_unsigned();
-            let number = |n: u64| n.wrapping_mul(0x0101_0101_0101_0101);
-            for first in 0..32_u64 {
-                // Each of the 256 bytes once in 32 blocks of eight.
-                let bytes: [u64; 8] = std::array::from_fn(|k| number(8 * first + k as u64));
+            let number = |n: u32| n.wrapping_mul(0x0101_0101);
+            for first in 0..16_u32 {
+                // Each of the 256 bytes in one of 16 blocks of sixteen words.
+                let bytes: [u32; 16] = std::array::from_fn(|k| number(16 * first + k as u32));
                 let judged = judge.judge(&[field; WORD], &bytes);
                 open += judged.open.count_ones();
                 all += 64;
@@ -457,7 +463,7 @@ mod tests {
     #[test]
     fn fields_in_coarse_steps_are_left_open() {
         let judge = Judge::new(STEPS_OF_16 - 1);
-        assert_eq!(judge.judge(&[0; WORD], &[0; 8]).open, u64::MAX);
+        assert_eq!(judge.judge(&[0; WORD], &[0; 16]).open, u64::MAX);
         assert_eq!(judge.closely(0, 0), None);
     }
 }

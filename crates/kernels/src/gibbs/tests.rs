@@ -37,32 +37,28 @@ fn random_bits(rows: usize, bits: usize, seed: u64) -> BitRows {
 }
 
 /// Bytes of a tile's step, block after block, by the published algorithm, lane by lane.
-struct PlainBytes(Vec<[u64; 4]>);
+struct PlainBytes(Vec<[u32; 4]>);
 
 impl PlainBytes {
     fn new(stream: Stream, step: u64, tile: usize) -> Self {
-        let word = |place: u32| u64::from(stream.bits(4 * step, tile as u32, place));
-        let number = |lane: u32, of: u32| {
-            let place = 2 * (8 * of + lane);
-            word(place) | word(place + 1) << 32
-        };
+        let word = |lane: u32, of: u32| stream.bits(4 * step, tile as u32, 16 * of + lane);
         Self(
-            (0..8)
-                .map(|lane| [0, 1, 2, 3].map(|of| number(lane, of)))
+            (0..16)
+                .map(|lane| [0, 1, 2, 3].map(|of| word(lane, of)))
                 .collect(),
         )
     }
 
     fn block(&mut self) -> Vec<u8> {
-        let next = |s: &mut [u64; 4]| {
-            let result = s[0].wrapping_add(s[3]).rotate_left(23).wrapping_add(s[0]);
-            let t = s[1] << 17;
+        let next = |s: &mut [u32; 4]| {
+            let result = s[0].wrapping_add(s[3]).rotate_left(7).wrapping_add(s[0]);
+            let t = s[1] << 9;
             s[2] ^= s[0];
             s[3] ^= s[1];
             s[1] ^= s[2];
             s[0] ^= s[3];
             s[2] ^= t;
-            s[3] = s[3].rotate_left(45);
+            s[3] = s[3].rotate_left(11);
             result.to_le_bytes()
         };
         self.0.iter_mut().flat_map(next).collect()
