@@ -21,8 +21,8 @@ use crate::{Dbn, Error, Event, Inputs, Observer};
 
 /// Groups into which the chains are dealt for the energies: chains that stick differ between groups.
 const GROUPS: usize = 16;
-/// Energies are noted at most so many times, evenly.
-const NOTES: u64 = 1_000;
+/// Energies are noted at most so many times, evenly: enough to judge by, and no burden.
+const NOTES: u64 = 250;
 /// Steps that a tile of chains makes before the next tile: its fields stay in the cache meanwhile.
 const STRETCH: u64 = 200;
 /// More replicas than anybody needs: each holds all chains.
