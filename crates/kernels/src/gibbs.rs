@@ -6,14 +6,16 @@
 //! up from tables of partial sums, five inputs at a time. Sums of whole numbers are exact in any order:
 //! both ways, every instruction set and any number of threads give the same bits.
 //!
-//! A unit is 1 where U < σ(x), with U of 48 bits. Nearly always the first 8 decide, by bounds of σ for the
-//! few levels that 8 bits of x tell apart; else the first 16, by finer ones; else the rest of U is drawn and
-//! σ taken in double precision. The samples are therefore those of the exact σ of the fixed-point field.
+//! A unit is 1 where U < σ(x), with U of 48 bits. Nearly always the first 16 decide (or 8 of them), by
+//! bounds of σ; else the same 16 by finer bounds; else the rest of U is drawn and σ taken in double
+//! precision. The samples are therefore those of the exact σ of the fixed-point field.
 
 mod decide;
+mod energy;
 mod fields;
 mod half;
 mod random;
+mod tiles;
 
 use std::ops::Range;
 
@@ -21,9 +23,11 @@ use ndarray::{ArrayView1, ArrayView2};
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::gibbs::decide::{WORD, decide};
+use crate::gibbs::energy::Energy;
 use crate::gibbs::fields::{Flips, look_up};
-use crate::gibbs::half::{Half, NEVER, Sums};
+use crate::gibbs::half::{Aligned, Half, NEVER, Sums};
 use crate::gibbs::random::Bytes;
+use crate::gibbs::tiles::Tiles;
 use crate::philox::Stream;
 use crate::{BitRows, Workers};
 
@@ -47,6 +51,7 @@ pub struct Clamped {
 pub struct Gibbs {
     down: Half,
     up: Half,
+    energy: Energy,
 }
 
 impl Gibbs {
@@ -66,6 +71,7 @@ impl Gibbs {
         Self {
             down: Half::new(weights.t(), visible_bias),
             up: Half::new(weights, hidden_bias),
+            energy: Energy::new(weights, visible_bias, hidden_bias),
         }
     }
 
@@ -85,7 +91,7 @@ impl Gibbs {
     /// written, `visible` written (rows: all chains).
     ///
     /// Returns, for each tile of [`TILE`] chains, the mean of E(v, h) over its chains after each step whose
-    /// number (from 1) is a multiple of `every`, in nats, of the fixed-point machine.
+    /// number (from 1) is a multiple of `every`, in nats.
     ///
     /// # Panics
     /// If the shapes do not fit together, `chains` does not begin at a multiple of [`TILE`] or reaches
@@ -170,17 +176,19 @@ impl WithSimd for Steps<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Vec<f64> {
-        let Gibbs { down, up } = self.gibbs;
+        let Gibbs { down, up, energy } = self.gibbs;
         let wide = down.units().div_ceil(64);
         let chains = self.visible.len().checked_div(wide).unwrap_or(0);
         let mut downward = Sampler::new(down, chains);
         let mut upward = Sampler::new(up, chains);
+        let tiles = Tiles::set_up();
         let mut energies = Vec::new();
         for step in self.range {
             let place = (4 * step, self.tile);
             let mut bytes = Bytes::new(simd, self.stream, place);
             downward.sample(
                 simd,
+                &tiles,
                 self.stream,
                 place,
                 &mut bytes,
@@ -193,6 +201,7 @@ impl WithSimd for Steps<'_> {
             let place = (4 * step + 1, self.tile);
             upward.sample(
                 simd,
+                &tiles,
                 self.stream,
                 place,
                 &mut bytes,
@@ -200,9 +209,7 @@ impl WithSimd for Steps<'_> {
                 self.hidden,
             );
             if (step + 1).is_multiple_of(self.every) {
-                let linear = down.on(down.bias(), 0, self.visible);
-                let coupled = up.on(&upward.fields, up.stride(), self.hidden);
-                energies.push(-(linear + coupled) / chains as f64);
+                energies.push(energy.mean(self.visible, self.hidden));
             }
         }
         energies
@@ -225,31 +232,44 @@ fn hold(units: &[u64], values: &[u64], visible: &mut [u64]) {
 struct Sampler<'a> {
     half: &'a Half,
     /// Fields of all chains, one row each, and of no units up to a whole word.
-    fields: Vec<u32>,
+    fields: Aligned<u32>,
     /// The bits of `fields`.
     ones: Vec<u64>,
     flips: Flips,
+    /// States in bytes, where tiles are multiplied.
+    states: Aligned<u8>,
 }
 
 impl<'a> Sampler<'a> {
     fn new(half: &'a Half, chains: usize) -> Self {
-        let mut fields = half.bias().repeat(chains);
-        let words = fields.len().div_ceil(WORD);
-        fields.resize(words * WORD, NEVER);
+        let words = (chains * half.stride()).div_ceil(WORD);
+        let (length, states) = match half.sums() {
+            // Of all chains that a tile can have.
+            Sums::Tiles(digits) => (TILE * half.stride(), digits.room()),
+            Sums::Rows(_) | Sums::Tables(_) => (words * WORD, 0),
+        };
+        let mut fields = Aligned::zeros(length);
+        fields.slice_mut().fill(NEVER);
+        for fields in fields.slice_mut().chunks_mut(half.stride()).take(chains) {
+            fields.copy_from_slice(half.bias());
+        }
         Self {
             half,
             fields,
             ones: vec![0; words],
             flips: Flips::new(half, chains),
+            states: Aligned::zeros(states),
         }
     }
 
     /// Samples `units` given `inputs`, both packed, with `bytes` and, where they leave it open, draw
     /// `place.0` of row `place.1`.
+    #[allow(clippy::too_many_arguments, reason = "half a step is all of them")]
     #[inline(always)]
     fn sample<S: Simd>(
         &mut self,
         simd: S,
+        tiles: &Tiles,
         stream: Stream,
         place: (u64, u32),
         bytes: &mut Bytes,
@@ -257,20 +277,16 @@ impl<'a> Sampler<'a> {
         units: &mut [u64],
     ) {
         let half = self.half;
-        let fields = &mut self.fields;
+        let fields = self.fields.slice_mut();
         match half.sums() {
             Sums::Tables(tables) => look_up(simd, half, tables.slice(), inputs, fields),
             Sums::Rows(rows) => self.flips.follow(simd, half, rows.slice(), inputs, fields),
+            Sums::Tiles(digits) => {
+                let states = self.states.slice_mut();
+                tiles.multiply(digits, half.bias(), inputs, states, fields);
+            }
         }
-        decide(
-            simd,
-            half,
-            stream,
-            place,
-            bytes,
-            &self.fields,
-            &mut self.ones,
-        );
+        decide(simd, half, stream, place, bytes, fields, &mut self.ones);
         unpad(&self.ones, half.stride(), half.units(), units);
     }
 }

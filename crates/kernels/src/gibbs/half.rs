@@ -3,6 +3,7 @@
 use ndarray::{ArrayView1, ArrayView2};
 
 use crate::gibbs::LANES;
+use crate::gibbs::tiles::{self, Digits};
 
 /// Fields that are kept in registers while rows are added to them.
 pub(super) const BLOCK: usize = 64;
@@ -15,6 +16,8 @@ pub(super) const STATES: usize = 1 << TABLE_INPUTS;
 const MOST_TABLE_INPUTS: usize = 64;
 /// Parameters are multiples of 2 to minus this at the finest: beyond it single precision has no digit.
 const FINEST: i32 = 24;
+/// At least so fine they are with two digits a weight; machines with larger weights do without.
+const FINE: i32 = 12;
 
 /// Field of what is no unit, −2³⁰: −64 or less, so that it is 1 once in 10²⁸ draws.
 pub(super) const NEVER: u32 = 3 << 30;
@@ -28,40 +31,45 @@ pub(super) struct Half {
     exponent: i32,
     /// Biases, padded to whole vectors with fields of units that are always 0.
     bias: Vec<u32>,
-    /// Rows of weights, or tables of their partial sums.
     sums: Sums,
+}
+
+/// How fields are made. All ways give the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Rows,
+    /// Up to 64 inputs.
+    Tables,
+    /// With two digits a weight.
+    Tiles,
 }
 
 /// What fields are made of. Two's complement throughout: adding and taking away wrap alike.
 #[derive(Debug)]
 pub(super) enum Sums {
     /// By block of [`BLOCK`] units (the last as wide as it must be): one row per input.
-    Rows(Aligned),
+    Rows(Aligned<u32>),
     /// By group of [`TABLE_INPUTS`] inputs: one row for each of their states.
-    Tables(Aligned),
+    Tables(Aligned<u32>),
+    Tiles(Digits),
 }
 
 impl Half {
     pub fn new(weights: ArrayView2<f32>, bias: ArrayView1<f32>) -> Self {
-        let tables = weights.nrows() <= MOST_TABLE_INPUTS;
-        Self::by(weights, bias, tables)
+        let two_digits = fixed_point(weights, bias).1;
+        let way = if two_digits && tiles::available() {
+            Way::Tiles
+        } else if weights.nrows() <= MOST_TABLE_INPUTS {
+            Way::Tables
+        } else {
+            Way::Rows
+        };
+        Self::by(weights, bias, way)
     }
 
-    /// With `tables` (only up to 64 inputs) or with rows.
-    pub fn by(weights: ArrayView2<f32>, bias: ArrayView1<f32>, tables: bool) -> Self {
+    pub fn by(weights: ArrayView2<f32>, bias: ArrayView1<f32>, way: Way) -> Self {
         let (inputs, units) = weights.dim();
-        assert_eq!(bias.len(), units, "one bias per unit");
-        let largest = (0..units)
-            .map(|unit| {
-                let weights = weights.column(unit);
-                let sum: f64 = weights.iter().map(|w| f64::from(w.abs())).sum();
-                sum + f64::from(bias[unit].abs())
-            })
-            .fold(1.0, f64::max);
-        assert!(largest.is_finite(), "parameters are finite");
-        // Rounding adds at most one half per input and for the bias.
-        let room = f64::from(i32::MAX) - (inputs + 1) as f64;
-        let exponent = ((room / largest).log2().floor() as i32).min(FINEST);
+        let (exponent, _) = fixed_point(weights, bias);
         let unit = 2.0_f64.powi(-exponent);
         let whole = |x: f32| ((f64::from(x) / unit).round_ties_even() as i32).cast_unsigned();
         let stride = units.next_multiple_of(LANES);
@@ -74,29 +82,36 @@ impl Half {
                 *sum = sum.wrapping_add(whole(weights[[input, unit]]));
             }
         };
-        let sums = if tables {
-            let groups = inputs.div_ceil(TABLE_INPUTS);
-            let mut tables = Aligned::zeros((groups << TABLE_INPUTS) * stride);
-            for (number, sums) in tables.slice_mut().chunks_mut(stride.max(1)).enumerate() {
-                let (group, state) = (number >> TABLE_INPUTS, number & (STATES - 1));
-                for within in (0..TABLE_INPUTS).filter(|within| state >> within & 1 == 1) {
-                    let input = group * TABLE_INPUTS + within;
-                    if input < inputs {
-                        row(input, sums, 0);
+        let sums = match way {
+            Way::Tables => {
+                let groups = inputs.div_ceil(TABLE_INPUTS);
+                let mut tables = Aligned::zeros((groups << TABLE_INPUTS) * stride);
+                for (number, sums) in tables.slice_mut().chunks_mut(stride.max(1)).enumerate() {
+                    let (group, state) = (number >> TABLE_INPUTS, number & (STATES - 1));
+                    for within in (0..TABLE_INPUTS).filter(|within| state >> within & 1 == 1) {
+                        let input = group * TABLE_INPUTS + within;
+                        if input < inputs {
+                            row(input, sums, 0);
+                        }
                     }
                 }
+                Sums::Tables(tables)
             }
-            Sums::Tables(tables)
-        } else {
-            let mut rows = Aligned::zeros(inputs * stride);
-            for first in (0..stride).step_by(BLOCK) {
-                let width = BLOCK.min(stride - first);
-                let block = &mut rows.slice_mut()[inputs * first..inputs * (first + width)];
-                for (input, sums) in block.chunks_mut(width).enumerate() {
-                    row(input, sums, first);
+            Way::Rows => {
+                let mut rows = Aligned::zeros(inputs * stride);
+                for first in (0..stride).step_by(BLOCK) {
+                    let width = BLOCK.min(stride - first);
+                    let block = &mut rows.slice_mut()[inputs * first..inputs * (first + width)];
+                    for (input, sums) in block.chunks_mut(width).enumerate() {
+                        row(input, sums, first);
+                    }
                 }
+                Sums::Rows(rows)
             }
-            Sums::Rows(rows)
+            Way::Tiles => Sums::Tiles(Digits::new(inputs, stride, |input, unit| {
+                let weight = weights.get([input, unit]);
+                weight.map_or(0, |weight| whole(*weight).cast_signed())
+            })),
         };
         Self {
             inputs,
@@ -137,39 +152,46 @@ impl Half {
     pub fn sums(&self) -> &Sums {
         &self.sums
     }
+}
 
-    /// Σ over chains and over their units that are on, of `fields`: one row every `stride` numbers.
-    #[inline(always)]
-    pub fn on(&self, fields: &[u32], stride: usize, packed: &[u64]) -> f64 {
-        let rows = packed.chunks(self.units.div_ceil(64).max(1)).enumerate();
-        let mut sum = 0;
-        for (chain, words) in rows {
-            let fields = &fields[chain * stride..][..self.units];
-            for (word, fields) in words.iter().zip(fields.chunks(64)) {
-                // Every unit, on or not: vectors do that faster than a walk along the bits.
-                for (place, field) in fields.iter().enumerate() {
-                    let all = (*word >> place & 1).wrapping_neg().cast_signed();
-                    sum += i64::from(field.cast_signed()) & all;
-                }
-            }
-        }
-        sum as f64 * self.unit()
-    }
+/// Of what power of two, to minus which exponent, all parameters are made whole multiples; and whether two
+/// digits are enough for the weights.
+///
+/// Two digits, 16 bits, are enough where they are fine enough; else as many bits as fields have room for.
+pub(super) fn fixed_point(weights: ArrayView2<f32>, bias: ArrayView1<f32>) -> (i32, bool) {
+    let (inputs, units) = weights.dim();
+    assert_eq!(bias.len(), units, "one bias per unit");
+    let largest = (0..units)
+        .map(|unit| {
+            let weights = weights.column(unit);
+            let sum: f64 = weights.iter().map(|w| f64::from(w.abs())).sum();
+            sum + f64::from(bias[unit].abs())
+        })
+        .fold(1.0, f64::max);
+    assert!(largest.is_finite(), "parameters are finite");
+    let room = |most: i32, largest: f64| (f64::from(most) / largest).log2().floor();
+    // Rounding adds at most one half per input and for the bias.
+    let fields = room(i32::MAX - (inputs as i32 + 1), largest).min(f64::from(FINEST));
+    let weight = weights.iter().fold(0.0_f32, |most, w| most.max(w.abs()));
+    let digits = fields.min(room(tiles::MOST, f64::from(weight)));
+    let two_digits = digits >= f64::from(FINE);
+    let exponent = if two_digits { digits } else { fields };
+    (exponent as i32, two_digits)
 }
 
 /// Numbers that begin with a cache line, so that no row of whole lines straddles one more.
 #[derive(Debug)]
-pub(super) struct Aligned {
-    values: Vec<u32>,
+pub(super) struct Aligned<T> {
+    values: Vec<T>,
     start: usize,
     length: usize,
 }
 
-impl Aligned {
+impl<T: Copy + Default> Aligned<T> {
     pub fn zeros(length: usize) -> Self {
         /// Bytes of a cache line.
         const LINE: usize = 64;
-        let values = vec![0; length + LINE / size_of::<u32>()];
+        let values = vec![T::default(); length + LINE / size_of::<T>()];
         let start = values.as_ptr().align_offset(LINE);
         Self {
             values,
@@ -178,11 +200,11 @@ impl Aligned {
         }
     }
 
-    pub fn slice(&self) -> &[u32] {
+    pub fn slice(&self) -> &[T] {
         &self.values[self.start..self.start + self.length]
     }
 
-    pub fn slice_mut(&mut self) -> &mut [u32] {
+    pub fn slice_mut(&mut self) -> &mut [T] {
         &mut self.values[self.start..self.start + self.length]
     }
 }

@@ -90,9 +90,10 @@ fn plain_half(
                 let field =
                     on.map(|input| whole(weights[[input, unit]])).sum::<f64>() + whole(bias[unit]);
                 let position = chain % TILE * half.stride() + unit;
-                let [first, second] = &blocks[position / 64];
-                let number =
-                    256.0 * f64::from(first[position % 64]) + f64::from(second[position % 64]);
+                let within = position % 64;
+                let block = &blocks[position / 64][within / 32];
+                let bytes = [block[within % 32 * 2], block[within % 32 * 2 + 1]];
+                let number = f64::from(u16::from_le_bytes(bytes));
                 let extra = stream.bits(draw + 2, tile as u32, position as u32);
                 let u = (number + f64::from(extra) * 2.0_f64.powi(-32)) / 65_536.0;
                 if u < 1.0 / (1.0 + libm::exp(-field * half.unit())) {

@@ -1,0 +1,448 @@
+//! Fields as products of matrix tiles: states in bytes times weights in two signed digits, in whole numbers.
+//!
+//! A weight w is d₀ + 255 d₁ with digits from −127 to 127, and an input that is on stands there as 1 for the
+//! first digit and as 255 for the second: one sum of products of bytes is the field itself.
+
+use std::marker::PhantomData;
+use std::sync::LazyLock;
+
+use crate::gibbs::LANES;
+use crate::gibbs::TILE;
+use crate::gibbs::half::Aligned;
+
+/// What an input that is on counts for the second digit.
+const BASE: i32 = 255;
+/// The largest digit.
+const DIGIT: i32 = 127;
+/// Weights from minus this to this have two digits.
+pub(super) const MOST: i32 = DIGIT + BASE * DIGIT;
+/// Inputs of one tile: half of its bytes for each digit.
+const TILE_INPUTS: usize = 32;
+/// Bytes of a tile's row, and rows of a tile.
+const ROW: usize = 64;
+const ROWS: usize = 16;
+/// Tiles of inputs that are summed up before the next units come: for all chains they fit into the
+/// first-level cache.
+const TOGETHER: usize = 8;
+
+/// The digits of the weights of one half, in the order in which the processor wants them.
+#[derive(Debug)]
+pub(super) struct Digits {
+    /// By part of at most [`TOGETHER`] tiles of inputs, then by sixteen units, then by tile: four bytes of one
+    /// unit, sixteen units, sixteen times four bytes.
+    bytes: Aligned<i8>,
+    inputs: usize,
+    stride: usize,
+}
+
+impl Digits {
+    /// Of `inputs` times `stride` (whole vectors of units) whole weights, none beyond [`MOST`].
+    pub fn new(inputs: usize, stride: usize, weight: impl Fn(usize, usize) -> i32) -> Self {
+        let mut bytes =
+            Aligned::zeros(inputs.div_ceil(TILE_INPUTS) * ROWS * ROW * (stride / LANES));
+        let digits = Self {
+            bytes: Aligned::zeros(0),
+            inputs,
+            stride,
+        };
+        for (first, tiles) in digits.parts() {
+            let part = &mut bytes.slice_mut()[first * ROWS * ROW * (stride / LANES)..];
+            for (group, part) in part
+                .chunks_mut(tiles * ROWS * ROW)
+                .take(stride / LANES)
+                .enumerate()
+            {
+                for (tile, part) in part.chunks_mut(ROWS * ROW).enumerate() {
+                    for within in 0..TILE_INPUTS {
+                        let input = (first + tile) * TILE_INPUTS + within;
+                        if input >= inputs {
+                            break;
+                        }
+                        for unit in 0..LANES {
+                            let whole = weight(input, group * LANES + unit);
+                            let high = (whole + whole.signum() * (BASE / 2)) / BASE;
+                            for (byte, digit) in
+                                [(within, whole - BASE * high), (TILE_INPUTS + within, high)]
+                            {
+                                part[byte / 4 * ROW + 4 * unit + byte % 4] = digit as i8;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        Self { bytes, ..digits }
+    }
+
+    /// First tile of inputs, and number of them, of each part.
+    fn parts(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let all = self.inputs.div_ceil(TILE_INPUTS);
+        let parts = all.div_ceil(TOGETHER).max(1);
+        (0..parts).map(move |part| {
+            let first = part * all / parts;
+            (first, (part + 1) * all / parts - first)
+        })
+    }
+
+    /// Bytes of the states of all chains of a tile.
+    pub fn room(&self) -> usize {
+        self.inputs.div_ceil(TILE_INPUTS) * ROW * TILE
+    }
+}
+
+/// The tiles of this thread, set up from here to where this is dropped.
+pub(super) struct Tiles {
+    /// Of this thread alone.
+    here: PhantomData<*const ()>,
+}
+
+impl Tiles {
+    pub fn set_up() -> Self {
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        if available() {
+            // SAFETY: the processor has these tiles and the system lets us use them, as was asked.
+            unsafe { amx::set_up() };
+        }
+        Self { here: PhantomData }
+    }
+
+    /// `fields` of [`TILE`] chains, `bias` + Σ weights of the `inputs` that are on; those of chains that are
+    /// not there mean nothing. `states` is [room](Digits::room) for the states.
+    #[inline(always)]
+    pub fn multiply(
+        &self,
+        digits: &Digits,
+        bias: &[u32],
+        inputs: &[u64],
+        states: &mut [u8],
+        fields: &mut [u32],
+    ) {
+        assert!(
+            states.len() == digits.room()
+                && bias.len() == digits.stride
+                && fields.len() == TILE * digits.stride,
+            "room for all states and fields"
+        );
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        if available() {
+            // SAFETY: the processor has these tiles and AVX-512BW and the system lets us use them, as was
+            // asked; they are set up, as `self` says; the lengths are as they must be.
+            unsafe { amx::multiply(digits, bias, inputs, states, fields) };
+            return;
+        }
+        multiply_plainly(digits, bias, inputs, states, fields);
+    }
+}
+
+impl Drop for Tiles {
+    fn drop(&mut self) {
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        if available() {
+            // SAFETY: the processor has these tiles, as was asked.
+            unsafe { amx::release() };
+        }
+    }
+}
+
+/// The plain twin.
+fn multiply_plainly(
+    digits: &Digits,
+    bias: &[u32],
+    inputs: &[u64],
+    states: &mut [u8],
+    fields: &mut [u32],
+) {
+    for fields in fields.chunks_mut(digits.stride) {
+        fields.copy_from_slice(bias);
+    }
+    let wide = digits.inputs.div_ceil(64);
+    for (first, tiles) in digits.parts() {
+        let states = &mut states[first * ROW * TILE..(first + tiles) * ROW * TILE];
+        for (inputs, states) in inputs.chunks(wide).zip(states.chunks_mut(tiles * ROW)) {
+            for (tile, states) in states.chunks_mut(ROW).enumerate() {
+                let bits = half_word(inputs, first + tile);
+                for (within, state) in states.iter_mut().enumerate() {
+                    let on = bits >> (within % TILE_INPUTS) & 1 == 1;
+                    let value = if within < TILE_INPUTS { 1 } else { BASE as u8 };
+                    *state = if on { value } else { 0 };
+                }
+            }
+        }
+        let bytes = &digits.bytes.slice()[first * ROWS * ROW * (digits.stride / LANES)..];
+        for (group, bytes) in bytes
+            .chunks(tiles * ROWS * ROW)
+            .take(digits.stride / LANES)
+            .enumerate()
+        {
+            for (states, fields) in states
+                .chunks(tiles * ROW)
+                .zip(fields.chunks_mut(digits.stride))
+            {
+                for (unit, field) in fields[group * LANES..][..LANES].iter_mut().enumerate() {
+                    let products = states.iter().enumerate().map(|(byte, state)| {
+                        i32::from(*state) * i32::from(bytes[byte / 4 * ROW + 4 * unit + byte % 4])
+                    });
+                    *field = field.wrapping_add_signed(products.fold(0, i32::wrapping_add));
+                }
+            }
+        }
+    }
+}
+
+/// The 32 inputs of a tile.
+#[inline(always)]
+fn half_word(inputs: &[u64], tile: usize) -> u32 {
+    (inputs[tile / 2] >> (32 * (tile % 2))) as u32
+}
+
+/// Whether the processor multiplies tiles of bytes, and the system lets us.
+pub(super) fn available() -> bool {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    {
+        static AVAILABLE: LazyLock<bool> = LazyLock::new(amx::ask);
+        return *AVAILABLE;
+    }
+    #[allow(unreachable_code, reason = "on other systems")]
+    false
+}
+
+/// Advanced Matrix Extensions: eight tiles of sixteen rows of 64 bytes.
+///
+/// Source: Intel, "Intel Architecture Instruction Set Extensions Programming Reference", ch. 3; Linux,
+/// "Using XSTATE features in user space applications".
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod amx {
+    use std::arch::asm;
+    use std::arch::x86_64::{
+        __cpuid, __cpuid_count, _mm512_loadu_si512, _mm512_maskz_mov_epi8, _mm512_storeu_si512,
+    };
+
+    use super::{BASE, Digits, LANES, ROW, ROWS, TILE, TILE_INPUTS, half_word};
+
+    /// Whether there are tiles of bytes, and AVX-512 to fill them; asks the system for leave to use them.
+    pub(super) fn ask() -> bool {
+        /// Bits of register d of leaf 7: tiles, and their products of bytes.
+        const TILES: u32 = 1 << 24 | 1 << 25;
+        /// Asks for leave, by number of the state component: the data of the tiles.
+        const ARCH_REQ_XCOMP_PERM: libc::c_ulong = 0x1023;
+        const XFEATURE_XTILEDATA: libc::c_ulong = 18;
+        if __cpuid(0).eax < 7 || __cpuid_count(7, 0).edx & TILES != TILES {
+            return false;
+        }
+        // SAFETY: the call takes two numbers and touches no memory of ours. Without leave, or without any
+        // such call, it fails and says so.
+        let answer = unsafe {
+            libc::syscall(
+                libc::SYS_arch_prctl,
+                ARCH_REQ_XCOMP_PERM,
+                XFEATURE_XTILEDATA,
+            )
+        };
+        answer == 0 && is_x86_feature_detected!("avx512bw")
+    }
+
+    /// Shapes of the eight tiles: 16 rows of 64 bytes each.
+    #[repr(C, align(64))]
+    struct Shapes([u8; 64]);
+
+    const SHAPES: Shapes = {
+        let mut shapes = [0; 64];
+        shapes[0] = 1;
+        let mut tile = 0;
+        while tile < 8 {
+            shapes[16 + 2 * tile] = ROW as u8;
+            shapes[48 + tile] = ROWS as u8;
+            tile += 1;
+        }
+        Shapes(shapes)
+    };
+
+    /// Sets this thread's tiles up.
+    ///
+    /// # Safety
+    /// Where [`ask`] says so.
+    pub(super) unsafe fn set_up() {
+        // SAFETY: 64 bytes are read; no other code of this program uses tiles.
+        unsafe {
+            asm!("ldtilecfg [{}]", in(reg) SHAPES.0.as_ptr(), options(nostack, preserves_flags, readonly));
+        }
+    }
+
+    /// Gives this thread's tiles back: the system then need not save them.
+    ///
+    /// # Safety
+    /// Where [`ask`] says so.
+    pub(super) unsafe fn release() {
+        // SAFETY: no other code of this program uses tiles.
+        unsafe { asm!("tilerelease", options(nostack, preserves_flags, nomem)) };
+    }
+
+    /// [`super::Tiles::multiply`].
+    ///
+    /// # Safety
+    /// Where [`ask`] says so and [`set_up`] was called; lengths as [`super::Tiles::multiply`] asserts.
+    #[target_feature(enable = "avx512f,avx512bw")]
+    pub(super) unsafe fn multiply(
+        digits: &Digits,
+        bias: &[u32],
+        inputs: &[u64],
+        states: &mut [u8],
+        fields: &mut [u32],
+    ) {
+        let mut counts = [1; ROW];
+        counts[TILE_INPUTS..].fill(BASE as u8);
+        // SAFETY: 64 bytes are read; the load needs no alignment.
+        let counts = unsafe { _mm512_loadu_si512(counts.as_ptr().cast()) };
+        let wide = digits.inputs.div_ceil(64);
+        let groups = digits.stride / LANES;
+        for (first, tiles) in digits.parts() {
+            let states = &mut states[first * ROW * TILE..(first + tiles) * ROW * TILE];
+            for (inputs, states) in inputs.chunks(wide).zip(states.chunks_mut(tiles * ROW)) {
+                for (tile, states) in states.as_chunks_mut::<ROW>().0.iter_mut().enumerate() {
+                    let bits = u64::from(half_word(inputs, first + tile));
+                    let values = _mm512_maskz_mov_epi8(bits | bits << TILE_INPUTS, counts);
+                    // SAFETY: 64 bytes are written; the store needs no alignment.
+                    unsafe { _mm512_storeu_si512(states.as_mut_ptr().cast(), values) };
+                }
+            }
+            let bytes = &digits.bytes.slice()[first * ROWS * ROW * groups..];
+            for group in 0..groups {
+                // The first part begins with the biases, the same for all chains: rows that are no bytes apart.
+                let place = fields[group * LANES..].as_mut_ptr();
+                let (start, apart) = if first == 0 {
+                    (bias[group * LANES..].as_ptr(), 0)
+                } else {
+                    (place.cast_const(), digits.stride * size_of::<u32>())
+                };
+                // SAFETY: the tiles are there and leave is given. Read are `tiles` KiB of digits from `group`
+                // on; the rows of `states`, `tiles`·64 bytes each, of the 64 chains; 16 biases, or as the
+                // fields below. Written are 16 of the `stride` fields of each of the 64 chains. That they are
+                // that long was asserted, and `Digits::new` made its bytes so. Nothing is put on
+                // the stack.
+                unsafe {
+                    asm!(
+                        "tileloadd tmm0, [{start} + {apart} * 1]",
+                        "lea {start}, [{start} + {step}]",
+                        "tileloadd tmm1, [{start} + {apart} * 1]",
+                        "lea {start}, [{start} + {step}]",
+                        "tileloadd tmm2, [{start} + {apart} * 1]",
+                        "lea {start}, [{start} + {step}]",
+                        "tileloadd tmm3, [{start} + {apart} * 1]",
+                        "mov {start}, {row}",
+                        "shl {start}, 4",
+                        "2:",
+                        "tileloadd tmm4, [{bytes} + {line} * 1]",
+                        "tileloadd tmm5, [{states} + {row} * 1]",
+                        "lea {next}, [{states} + {start}]",
+                        "tileloadd tmm6, [{next} + {row} * 1]",
+                    "prefetcht0 [{bytes} + 4096]",
+                    "prefetcht0 [{bytes} + 4160]",
+                    "prefetcht0 [{bytes} + 4224]",
+                    "prefetcht0 [{bytes} + 4288]",
+                    "prefetcht0 [{bytes} + 4352]",
+
+                        "tdpbusd tmm0, tmm5, tmm4",
+                        "add {next}, {start}",
+                        "tileloadd tmm7, [{next} + {row} * 1]",
+                        "tdpbusd tmm1, tmm6, tmm4",
+                    "prefetcht0 [{bytes} + 4416]",
+                    "prefetcht0 [{bytes} + 4480]",
+                    "prefetcht0 [{bytes} + 4544]",
+                    "prefetcht0 [{bytes} + 4608]",
+                    "prefetcht0 [{bytes} + 4672]",
+
+                        "add {next}, {start}",
+                        "tileloadd tmm5, [{next} + {row} * 1]",
+                        "tdpbusd tmm2, tmm7, tmm4",
+                    "prefetcht0 [{bytes} + 4736]",
+                    "prefetcht0 [{bytes} + 4800]",
+                    "prefetcht0 [{bytes} + 4864]",
+                    "prefetcht0 [{bytes} + 4928]",
+                    "prefetcht0 [{bytes} + 4992]",
+                    "prefetcht0 [{bytes} + 5056]",
+
+                        "tdpbusd tmm3, tmm5, tmm4",
+                        "add {states}, 64",
+                        "add {bytes}, 1024",
+                        "dec {tiles}",
+                        "jnz 2b",
+                        "mov {start}, {stride}",
+                        "shl {start}, 4",
+                        "tilestored [{place} + {stride} * 1], tmm0",
+                        "add {place}, {start}",
+                        "tilestored [{place} + {stride} * 1], tmm1",
+                        "add {place}, {start}",
+                        "tilestored [{place} + {stride} * 1], tmm2",
+                        "add {place}, {start}",
+                        "tilestored [{place} + {stride} * 1], tmm3",
+                        line = in(reg) ROW,
+                        start = inout(reg) start => _,
+                        apart = in(reg) apart,
+                        step = in(reg) ROWS * apart,
+                        bytes = inout(reg) bytes[group * tiles * ROWS * ROW..].as_ptr() => _,
+                        states = inout(reg) states.as_ptr() => _,
+                        row = in(reg) tiles * ROW,
+                        next = out(reg) _,
+                        tiles = inout(reg) tiles => _,
+                        place = inout(reg) place => _,
+                        stride = in(reg) digits.stride * size_of::<u32>(),
+                        out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                        out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                        options(nostack),
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Purpose, Stream};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+        #[test]
+        fn the_processors_tiles_agree_with_the_plain_twin(
+            inputs in 1..900_usize, vectors in 1..20_usize, chains in 1..TILE + 1, seed: u64,
+        ) {
+            let stride = vectors * LANES;
+            let mut rng = Stream::new(seed, Purpose::Weights, 0).rng(0);
+            let mut whole = |most: i32| rng.below(2 * most.cast_unsigned() + 1).cast_signed() - most;
+            let weights: Vec<i32> = (0..inputs * stride).map(|_| whole(MOST)).collect();
+            let bias: Vec<u32> = (0..stride).map(|_| whole(i32::MAX / 2).cast_unsigned()).collect();
+            let digits = Digits::new(inputs, stride, |input, unit| weights[input * stride + unit]);
+            let wide = inputs.div_ceil(64);
+            let on: Vec<u64> = (0..chains * wide)
+                .map(|word| {
+                    let width = (inputs - word % wide * 64).min(64);
+                    let half = |_| u64::from(rng.below(u32::MAX));
+                    [0, 32].map(half).iter().fold(0, |word, half| word << 32 | half)
+                        & u64::MAX >> (64 - width)
+                })
+                .collect();
+            type Multiply<'a> = &'a dyn Fn(&Digits, &[u32], &[u64], &mut [u8], &mut [u32]);
+            let by = |way: Multiply| {
+                let mut states = vec![0; digits.room()];
+                let mut fields = vec![0; TILE * stride];
+                way(&digits, &bias, &on, &mut states, &mut fields);
+                fields.truncate(chains * stride);
+                fields
+            };
+            let plain = by(&multiply_plainly);
+            let tiles = Tiles::set_up();
+            prop_assert_eq!(&plain, &by(&|digits, bias, on, states, fields| {
+                tiles.multiply(digits, bias, on, states, fields);
+            }));
+            for (field, place) in plain.iter().zip(0..) {
+                let (chain, unit) = (place / stride, place % stride);
+                let on = (0..inputs).filter(|i| on[chain * wide + i / 64] >> (i % 64) & 1 == 1);
+                let sum = on.fold(bias[unit], |sum, i| sum.wrapping_add_signed(weights[i * stride + unit]));
+                prop_assert_eq!(*field, sum);
+            }
+        }
+    }
+}
