@@ -108,6 +108,7 @@ impl Tiles {
 
     /// `fields` of [`TILE`] chains, `bias` + Σ weights of the `inputs` that are on; those of chains that are
     /// not there mean nothing. `states` is [room](Digits::room) for the states.
+    #[allow(clippy::unused_self, reason = "it says that the tiles are set up")]
     #[inline(always)]
     pub fn multiply(
         &self,
@@ -403,6 +404,8 @@ mod tests {
     use super::*;
     use crate::{Purpose, Stream};
 
+    type Multiply<'a> = &'a dyn Fn(&Digits, &[u32], &[u64], &mut [u8], &mut [u32]);
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(96))]
         #[test]
@@ -424,7 +427,6 @@ mod tests {
                         & u64::MAX >> (64 - width)
                 })
                 .collect();
-            type Multiply<'a> = &'a dyn Fn(&Digits, &[u32], &[u64], &mut [u8], &mut [u32]);
             let by = |way: Multiply| {
                 let mut states = vec![0; digits.room()];
                 let mut fields = vec![0; TILE * stride];
