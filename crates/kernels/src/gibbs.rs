@@ -34,6 +34,9 @@ use crate::{BitRows, Workers};
 /// Chains that are worked on together (a tile): their random numbers are drawn together, and a machine's
 /// weights are read once for all of them.
 pub const TILE: usize = 64;
+/// Tiles that are stepped together where no layer has more than [`NARROW`] units, padded.
+const TOGETHER: usize = 4;
+const NARROW: usize = 128;
 /// Lanes of the widest vector, to which everything is padded.
 const LANES: usize = crate::philox::LANES;
 
@@ -138,83 +141,104 @@ impl Gibbs {
             .map(|(visible, hidden)| (visible, hidden, Vec::new()))
             .collect();
         let arch = Arch::new();
-        workers.for_each_chunk(&mut tiles, 1, |index, tile| {
-            let (visible, hidden, energies) = &mut tile[0];
-            let first_chain = chains.start + index * TILE;
+        // Narrow ones all fit into the first-level caches.
+        let together = if self.up.stride().max(self.down.stride()) <= NARROW {
+            TOGETHER.min(tiles.len().div_ceil(workers.threads()).max(1))
+        } else {
+            1
+        };
+        workers.for_each_chunk(&mut tiles, together, |index, tiles| {
+            let first = chains.start / TILE + index * together;
             let held = clamped.map(|clamped| {
-                let values = &clamped.values.words()[first_chain * wide_visible..];
-                (clamped.units.words(), &values[..visible.len()])
+                let values = &clamped.values.words()[first * TILE * wide_visible..];
+                (clamped.units.words(), values)
             });
-            *energies = arch.dispatch(Steps {
+            arch.dispatch(Steps {
                 gibbs: self,
                 stream,
                 range: steps.clone(),
                 every,
-                tile: (first_chain / TILE) as u32,
+                first: first as u32,
                 held,
-                visible,
-                hidden,
+                tiles,
             });
         });
         tiles.into_iter().map(|(.., energies)| energies).collect()
     }
 }
 
-/// Some steps of one tile of chains.
-struct Steps<'a> {
+/// States of the visible and hidden units of a tile's chains, and what their energies were.
+type Tile<'a> = (&'a mut [u64], &'a mut [u64], Vec<f64>);
+
+/// Some steps of some tiles of chains.
+struct Steps<'a, 'b> {
     gibbs: &'a Gibbs,
     stream: Stream,
     range: Range<u64>,
     every: u64,
-    tile: u32,
+    /// Number of the first tile.
+    first: u32,
+    /// Which visible units are held, and the values of the chains from the first tile's on.
     held: Option<(&'a [u64], &'a [u64])>,
-    visible: &'a mut [u64],
-    hidden: &'a mut [u64],
+    tiles: &'a mut [Tile<'b>],
 }
 
-impl WithSimd for Steps<'_> {
-    /// Mean energy over the chains after each step that `every` divides.
-    type Output = Vec<f64>;
+impl WithSimd for Steps<'_, '_> {
+    type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Vec<f64> {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Gibbs { down, up, energy } = self.gibbs;
         let wide = down.units().div_ceil(64);
-        let chains = self.visible.len().checked_div(wide).unwrap_or(0);
-        let mut downward = Sampler::new(down, chains);
-        let mut upward = Sampler::new(up, chains);
-        let tiles = Tiles::set_up();
-        let mut energies = Vec::new();
+        let stream = self.stream;
+        let mut samplers: Vec<_> = (self.first..)
+            .zip(&*self.tiles)
+            .map(|(number, (visible, ..))| {
+                let chains = visible.len().checked_div(wide).unwrap_or(0);
+                let bytes = Bytes::new(simd, stream, (0, number));
+                (
+                    number,
+                    bytes,
+                    Sampler::new(down, chains),
+                    Sampler::new(up, chains),
+                )
+            })
+            .collect();
+        let processor = Tiles::set_up();
+        // What is written is read only when all tiles have been through: the processor need not wait for it.
         for step in self.range {
-            let place = (4 * step, self.tile);
-            let mut bytes = Bytes::new(simd, self.stream, place);
-            downward.sample(
-                simd,
-                &tiles,
-                self.stream,
-                place,
-                &mut bytes,
-                self.hidden,
-                self.visible,
-            );
-            if let Some((units, values)) = self.held {
-                hold(units, values, self.visible);
+            for ((.., downward, _), (_, hidden, _)) in samplers.iter_mut().zip(&*self.tiles) {
+                downward.prepare(hidden);
             }
-            let place = (4 * step + 1, self.tile);
-            upward.sample(
-                simd,
-                &tiles,
-                self.stream,
-                place,
-                &mut bytes,
-                self.visible,
-                self.hidden,
-            );
+            for ((.., downward, _), (_, hidden, _)) in samplers.iter_mut().zip(&*self.tiles) {
+                downward.sum(simd, &processor, hidden);
+            }
+            let tiles = samplers.iter_mut().zip(&mut *self.tiles).enumerate();
+            for (index, ((number, bytes, downward, _), (visible, ..))) in tiles {
+                let place = (4 * step, *number);
+                *bytes = Bytes::new(simd, stream, place);
+                downward.draw(simd, stream, place, bytes, visible);
+                if let Some((units, values)) = self.held {
+                    hold(units, &values[index * TILE * wide..], visible);
+                }
+            }
+            for ((.., upward), (visible, ..)) in samplers.iter_mut().zip(&*self.tiles) {
+                upward.prepare(visible);
+            }
+            for ((.., upward), (visible, ..)) in samplers.iter_mut().zip(&*self.tiles) {
+                upward.sum(simd, &processor, visible);
+            }
+            for ((number, bytes, _, upward), (_, hidden, _)) in
+                samplers.iter_mut().zip(&mut *self.tiles)
+            {
+                upward.draw(simd, stream, (4 * step + 1, *number), bytes, hidden);
+            }
             if (step + 1).is_multiple_of(self.every) {
-                energies.push(energy.mean(self.visible, self.hidden));
+                for (visible, hidden, energies) in &mut *self.tiles {
+                    energies.push(energy.mean(visible, hidden));
+                }
             }
         }
-        energies
     }
 }
 
@@ -264,30 +288,42 @@ impl<'a> Sampler<'a> {
         }
     }
 
-    /// Samples `units` given `inputs`, both packed, with `bytes` and, where they leave it open, draw
-    /// `place.0` of row `place.1`.
-    #[allow(clippy::too_many_arguments, reason = "half a step is all of them")]
+    /// Takes up packed `inputs`.
     #[inline(always)]
-    fn sample<S: Simd>(
-        &mut self,
-        simd: S,
-        tiles: &Tiles,
-        stream: Stream,
-        place: (u64, u32),
-        bytes: &mut Bytes,
-        inputs: &[u64],
-        units: &mut [u64],
-    ) {
+    fn prepare(&mut self, inputs: &[u64]) {
+        match self.half.sums() {
+            Sums::Tables(_) => {}
+            Sums::Rows(_) => self.flips.find(self.half, inputs),
+            Sums::Tiles(digits) => tiles::expand(digits, inputs, self.states.slice_mut()),
+        }
+    }
+
+    /// The fields given the `inputs` that were taken up.
+    #[inline(always)]
+    fn sum<S: Simd>(&mut self, simd: S, processor: &Tiles, inputs: &[u64]) {
         let half = self.half;
         let fields = self.fields.slice_mut();
         match half.sums() {
             Sums::Tables(tables) => look_up(simd, half, tables.slice(), inputs, fields),
-            Sums::Rows(rows) => self.flips.follow(simd, half, rows.slice(), inputs, fields),
+            Sums::Rows(rows) => self.flips.follow(simd, half, rows.slice(), fields),
             Sums::Tiles(digits) => {
-                let states = self.states.slice_mut();
-                tiles.multiply(digits, half.bias(), inputs, states, fields);
+                processor.multiply(digits, half.bias(), self.states.slice(), fields);
             }
         }
+    }
+
+    /// Samples `units`, packed, given the fields, with `bytes` and, where they leave it open, draw `place.0`
+    /// of row `place.1`.
+    #[inline(always)]
+    fn draw<S: Simd>(
+        &mut self,
+        simd: S,
+        stream: Stream,
+        place: (u64, u32),
+        bytes: &mut Bytes,
+        units: &mut [u64],
+    ) {
+        let (half, fields) = (self.half, self.fields.slice());
         decide(simd, half, stream, place, bytes, fields, &mut self.ones);
         unpad(&self.ones, half.stride(), half.units(), units);
     }

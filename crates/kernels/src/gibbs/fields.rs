@@ -24,17 +24,10 @@ impl Flips {
         }
     }
 
-    /// Brings the `fields` of all chains up to date with `inputs`, given the `rows` of weights.
+    /// Brings the `fields` of all chains up to date with the inputs last [found](Self::find), given the `rows`
+    /// of weights.
     #[inline(always)]
-    pub fn follow<S: Simd>(
-        &mut self,
-        simd: S,
-        half: &Half,
-        rows: &[u32],
-        inputs: &[u64],
-        fields: &mut [u32],
-    ) {
-        self.find(inputs, half.inputs().div_ceil(64));
+    pub fn follow<S: Simd>(&mut self, simd: S, half: &Half, rows: &[u32], fields: &mut [u32]) {
         let stride = half.stride();
         for first in (0..stride).step_by(BLOCK) {
             let width = BLOCK.min(stride - first);
@@ -49,8 +42,10 @@ impl Flips {
         }
     }
 
+    /// Finds which `inputs` flipped.
     #[inline(always)]
-    fn find(&mut self, inputs: &[u64], wide: usize) {
+    pub fn find(&mut self, half: &Half, inputs: &[u64]) {
+        let wide = half.inputs().div_ceil(64);
         self.ends.clear();
         let mut end = 0;
         let chains = inputs.chunks(wide).zip(self.seen.chunks_mut(wide));
@@ -236,7 +231,7 @@ mod tests {
     use super::*;
     use crate::gibbs::TILE;
     use crate::gibbs::half::{Sums, Way, fixed_point};
-    use crate::gibbs::tiles::Tiles;
+    use crate::gibbs::tiles::{self, Tiles};
     use crate::{BitRows, Purpose, Stream};
 
     /// The fields of one tile after two sets of inputs, one after the other.
@@ -256,17 +251,13 @@ mod tests {
                         look_up(simd, half, tables.slice(), inputs.words(), &mut fields);
                     }
                     Sums::Rows(rows) => {
-                        flips.follow(simd, half, rows.slice(), inputs.words(), &mut fields);
+                        flips.find(half, inputs.words());
+                        flips.follow(simd, half, rows.slice(), &mut fields);
                     }
                     Sums::Tiles(digits) => {
                         let mut states = vec![0; digits.room()];
-                        Tiles::set_up().multiply(
-                            digits,
-                            half.bias(),
-                            inputs.words(),
-                            &mut states,
-                            &mut fields,
-                        );
+                        tiles::expand(digits, inputs.words(), &mut states);
+                        Tiles::set_up().multiply(digits, half.bias(), &states, &mut fields);
                     }
                 }
                 fields[..chains * half.stride()].to_vec()

@@ -90,6 +90,50 @@ impl Digits {
     }
 }
 
+/// The states in bytes of the chains of a tile, from their packed `inputs`; [room](Digits::room) for
+/// [`TILE`] chains, of which those that are not there stay as they are.
+#[inline(always)]
+pub(super) fn expand(digits: &Digits, inputs: &[u64], states: &mut [u8]) {
+    assert!(states.len() == digits.room(), "room for all states");
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if available() {
+        // SAFETY: the processor has AVX-512BW, as was asked.
+        unsafe { amx::expand(digits, inputs, states) };
+        return;
+    }
+    expand_plainly(digits, inputs, states);
+}
+
+/// The plain twin.
+fn expand_plainly(digits: &Digits, inputs: &[u64], states: &mut [u8]) {
+    each_row(digits, inputs, states, |bits, states| {
+        for (within, state) in states.iter_mut().enumerate() {
+            let on = bits >> (within % TILE_INPUTS) & 1 == 1;
+            let count = if within < TILE_INPUTS { 1 } else { BASE as u8 };
+            *state = if on { count } else { 0 };
+        }
+    });
+}
+
+/// Calls `write` with the 32 inputs and the bytes of each row of each tile of states.
+#[inline(always)]
+fn each_row(
+    digits: &Digits,
+    inputs: &[u64],
+    states: &mut [u8],
+    write: impl Fn(u32, &mut [u8; ROW]),
+) {
+    let wide = digits.inputs.div_ceil(64);
+    for (first, tiles) in digits.parts() {
+        let states = &mut states[first * ROW * TILE..(first + tiles) * ROW * TILE];
+        for (inputs, states) in inputs.chunks(wide).zip(states.chunks_mut(tiles * ROW)) {
+            for (tile, states) in (first..).zip(states.as_chunks_mut().0) {
+                write((inputs[tile / 2] >> (32 * (tile % 2))) as u32, states);
+            }
+        }
+    }
+}
+
 /// The tiles of this thread, set up from here to where this is dropped.
 pub(super) struct Tiles {
     /// Of this thread alone.
@@ -106,18 +150,11 @@ impl Tiles {
         Self { here: PhantomData }
     }
 
-    /// `fields` of [`TILE`] chains, `bias` + Σ weights of the `inputs` that are on; those of chains that are
-    /// not there mean nothing. `states` is [room](Digits::room) for the states.
+    /// `fields` of [`TILE`] chains, `bias` + Σ weights of the inputs that are on in `states`, as
+    /// [`expand`] makes them.
     #[allow(clippy::unused_self, reason = "it says that the tiles are set up")]
     #[inline(always)]
-    pub fn multiply(
-        &self,
-        digits: &Digits,
-        bias: &[u32],
-        inputs: &[u64],
-        states: &mut [u8],
-        fields: &mut [u32],
-    ) {
+    pub fn multiply(&self, digits: &Digits, bias: &[u32], states: &[u8], fields: &mut [u32]) {
         assert!(
             states.len() == digits.room()
                 && bias.len() == digits.stride
@@ -126,12 +163,12 @@ impl Tiles {
         );
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
         if available() {
-            // SAFETY: the processor has these tiles and AVX-512BW and the system lets us use them, as was
-            // asked; they are set up, as `self` says; the lengths are as they must be.
-            unsafe { amx::multiply(digits, bias, inputs, states, fields) };
+            // SAFETY: the processor has these tiles and the system lets us use them, as was asked; they are
+            // set up, as `self` says; the lengths are as they must be.
+            unsafe { amx::multiply(digits, bias, states, fields) };
             return;
         }
-        multiply_plainly(digits, bias, inputs, states, fields);
+        multiply_plainly(digits, bias, states, fields);
     }
 }
 
@@ -146,29 +183,12 @@ impl Drop for Tiles {
 }
 
 /// The plain twin.
-fn multiply_plainly(
-    digits: &Digits,
-    bias: &[u32],
-    inputs: &[u64],
-    states: &mut [u8],
-    fields: &mut [u32],
-) {
+fn multiply_plainly(digits: &Digits, bias: &[u32], states: &[u8], fields: &mut [u32]) {
     for fields in fields.chunks_mut(digits.stride) {
         fields.copy_from_slice(bias);
     }
-    let wide = digits.inputs.div_ceil(64);
     for (first, tiles) in digits.parts() {
-        let states = &mut states[first * ROW * TILE..(first + tiles) * ROW * TILE];
-        for (inputs, states) in inputs.chunks(wide).zip(states.chunks_mut(tiles * ROW)) {
-            for (tile, states) in states.chunks_mut(ROW).enumerate() {
-                let bits = half_word(inputs, first + tile);
-                for (within, state) in states.iter_mut().enumerate() {
-                    let on = bits >> (within % TILE_INPUTS) & 1 == 1;
-                    let value = if within < TILE_INPUTS { 1 } else { BASE as u8 };
-                    *state = if on { value } else { 0 };
-                }
-            }
-        }
+        let states = &states[first * ROW * TILE..(first + tiles) * ROW * TILE];
         let bytes = &digits.bytes.slice()[first * ROWS * ROW * (digits.stride / LANES)..];
         for (group, bytes) in bytes
             .chunks(tiles * ROWS * ROW)
@@ -188,12 +208,6 @@ fn multiply_plainly(
             }
         }
     }
-}
-
-/// The 32 inputs of a tile.
-#[inline(always)]
-fn half_word(inputs: &[u64], tile: usize) -> u32 {
-    (inputs[tile / 2] >> (32 * (tile % 2))) as u32
 }
 
 /// Whether the processor multiplies tiles of bytes, and the system lets us.
@@ -218,7 +232,7 @@ mod amx {
         __cpuid, __cpuid_count, _mm512_loadu_si512, _mm512_maskz_mov_epi8, _mm512_storeu_si512,
     };
 
-    use super::{BASE, Digits, LANES, ROW, ROWS, TILE, TILE_INPUTS, half_word};
+    use super::{BASE, Digits, LANES, ROW, ROWS, TILE, TILE_INPUTS, each_row};
 
     /// Whether there are tiles of bytes, and AVX-512 to fill them; asks the system for leave to use them.
     pub(super) fn ask() -> bool {
@@ -278,34 +292,35 @@ mod amx {
         unsafe { asm!("tilerelease", options(nostack, preserves_flags, nomem)) };
     }
 
-    /// [`super::Tiles::multiply`].
-    ///
-    /// # Safety
-    /// Where [`ask`] says so and [`set_up`] was called; lengths as [`super::Tiles::multiply`] asserts.
+    /// [`super::expand`].
+    #[inline]
     #[target_feature(enable = "avx512f,avx512bw")]
-    pub(super) unsafe fn multiply(
-        digits: &Digits,
-        bias: &[u32],
-        inputs: &[u64],
-        states: &mut [u8],
-        fields: &mut [u32],
-    ) {
+    pub(super) fn expand(digits: &Digits, inputs: &[u64], states: &mut [u8]) {
         let mut counts = [1; ROW];
         counts[TILE_INPUTS..].fill(BASE as u8);
         // SAFETY: 64 bytes are read; the load needs no alignment.
         let counts = unsafe { _mm512_loadu_si512(counts.as_ptr().cast()) };
-        let wide = digits.inputs.div_ceil(64);
+        each_row(digits, inputs, states, |bits, states| {
+            let bits = u64::from(bits);
+            let values = _mm512_maskz_mov_epi8(bits | bits << TILE_INPUTS, counts);
+            // SAFETY: 64 bytes are written; the store needs no alignment.
+            unsafe { _mm512_storeu_si512(states.as_mut_ptr().cast(), values) };
+        });
+    }
+
+    /// [`super::Tiles::multiply`].
+    ///
+    /// # Safety
+    /// Where [`ask`] says so and [`set_up`] was called; lengths as [`super::Tiles::multiply`] asserts.
+    pub(super) unsafe fn multiply(
+        digits: &Digits,
+        bias: &[u32],
+        states: &[u8],
+        fields: &mut [u32],
+    ) {
         let groups = digits.stride / LANES;
         for (first, tiles) in digits.parts() {
-            let states = &mut states[first * ROW * TILE..(first + tiles) * ROW * TILE];
-            for (inputs, states) in inputs.chunks(wide).zip(states.chunks_mut(tiles * ROW)) {
-                for (tile, states) in states.as_chunks_mut::<ROW>().0.iter_mut().enumerate() {
-                    let bits = u64::from(half_word(inputs, first + tile));
-                    let values = _mm512_maskz_mov_epi8(bits | bits << TILE_INPUTS, counts);
-                    // SAFETY: 64 bytes are written; the store needs no alignment.
-                    unsafe { _mm512_storeu_si512(states.as_mut_ptr().cast(), values) };
-                }
-            }
+            let states = &states[first * ROW * TILE..(first + tiles) * ROW * TILE];
             let bytes = &digits.bytes.slice()[first * ROWS * ROW * groups..];
             for group in 0..groups {
                 // The first part begins with the biases, the same for all chains: rows that are no bytes apart.
@@ -404,7 +419,7 @@ mod tests {
     use super::*;
     use crate::{Purpose, Stream};
 
-    type Multiply<'a> = &'a dyn Fn(&Digits, &[u32], &[u64], &mut [u8], &mut [u32]);
+    type Multiply<'a> = &'a dyn Fn(&Digits, &[u32], &[u8], &mut [u32]);
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(96))]
@@ -427,17 +442,23 @@ mod tests {
                         & u64::MAX >> (64 - width)
                 })
                 .collect();
-            let by = |way: Multiply| {
+            let states = [expand, expand_plainly].map(|expand| {
                 let mut states = vec![0; digits.room()];
+                expand(&digits, &on, &mut states);
+                states
+            });
+            prop_assert_eq!(&states[0], &states[1]);
+            let [states, _] = states;
+            let by = |way: Multiply| {
                 let mut fields = vec![0; TILE * stride];
-                way(&digits, &bias, &on, &mut states, &mut fields);
+                way(&digits, &bias, &states, &mut fields);
                 fields.truncate(chains * stride);
                 fields
             };
             let plain = by(&multiply_plainly);
             let tiles = Tiles::set_up();
-            prop_assert_eq!(&plain, &by(&|digits, bias, on, states, fields| {
-                tiles.multiply(digits, bias, on, states, fields);
+            prop_assert_eq!(&plain, &by(&|digits, bias, states, fields| {
+                tiles.multiply(digits, bias, states, fields);
             }));
             for (field, place) in plain.iter().zip(0..) {
                 let (chain, unit) = (place / stride, place % stride);
