@@ -1,10 +1,11 @@
 //! Block Gibbs sampling of many chains of a restricted Boltzmann machine, in fixed point.
 //!
-//! The two halves of a step are P(v | h) and P(h | v). From one step to the next few units change, so
-//! the *field* of a unit, x = bias + Σ weights of the units that are on, is kept and only the rows of
-//! units that flipped are added or taken away. Where a layer is narrow, the fields are instead looked
-//! up from tables of partial sums, five inputs at a time. Sums of whole numbers are exact in any order:
-//! both ways, every instruction set and any number of threads give the same bits.
+//! The two halves of a step are P(v | h) and P(h | v). The *field* of a unit is x = bias + Σ weights of the
+//! units that are on. Where the processor multiplies tiles of bytes, all fields are products of the states
+//! with the weights in two digits. Elsewhere they are kept, for few units change from one step to the next,
+//! and only the rows of units that flipped are added or taken away. Where a layer is narrow, they are
+//! looked up from tables of partial sums, five inputs at a time. Sums of whole numbers are exact in any
+//! order: all ways, every instruction set and any number of threads give the same bits.
 //!
 //! A unit is 1 where U < σ(x), with U of 48 bits. Nearly always the first 16 decide (or 8 of them), by
 //! bounds of σ; else the same 16 by finer bounds; else the rest of U is drawn and σ taken in double
@@ -35,7 +36,7 @@ use crate::{BitRows, Workers};
 /// weights are read once for all of them.
 pub const TILE: usize = 64;
 /// Tiles that are stepped together where no layer has more than [`NARROW`] units, padded.
-const TOGETHER: usize = 4;
+const TOGETHER: usize = 8;
 const NARROW: usize = 128;
 /// Lanes of the widest vector, to which everything is padded.
 const LANES: usize = crate::philox::LANES;

@@ -14,6 +14,8 @@ pub(super) const STATES: usize = 1 << TABLE_INPUTS;
 /// Up to so many inputs the tables, which always cost the same, beat adding rows of flipped units,
 /// whose number is hard to predict.
 const MOST_TABLE_INPUTS: usize = 64;
+/// Up to so many they beat tiles too, which mostly stay empty.
+const LEAST_TILE_INPUTS: usize = 32;
 /// Parameters are multiples of 2 to minus this at the finest: beyond it single precision has no digit.
 const FINEST: i32 = 24;
 /// With two digits a weight, 2 to minus this at the coarsest, and rounding may change the energy of all units
@@ -61,7 +63,7 @@ pub(super) enum Sums {
 impl Half {
     pub fn new(weights: ArrayView2<f32>, bias: ArrayView1<f32>) -> Self {
         let two_digits = fixed_point(weights, bias).1;
-        let way = if two_digits && tiles::available() {
+        let way = if two_digits && tiles::available() && weights.nrows() > LEAST_TILE_INPUTS {
             Way::Tiles
         } else if weights.nrows() <= MOST_TABLE_INPUTS {
             Way::Tables
