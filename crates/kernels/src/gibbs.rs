@@ -12,7 +12,6 @@
 //! precision. The samples are therefore those of the exact σ of the fixed-point field.
 
 mod decide;
-mod energy;
 mod fields;
 mod half;
 mod random;
@@ -24,7 +23,6 @@ use ndarray::{ArrayView1, ArrayView2};
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::gibbs::decide::{WORD, decide};
-use crate::gibbs::energy::Energy;
 use crate::gibbs::fields::{Flips, look_up};
 use crate::gibbs::half::{Aligned, Half, NEVER, Sums};
 use crate::gibbs::random::Bytes;
@@ -55,7 +53,6 @@ pub struct Clamped {
 pub struct Gibbs {
     down: Half,
     up: Half,
-    energy: Energy,
 }
 
 impl Gibbs {
@@ -77,7 +74,6 @@ impl Gibbs {
         Self {
             down: Half::new(weights.t(), visible_bias),
             up: Half::new(weights, hidden_bias),
-            energy: Energy::new(weights, visible_bias, hidden_bias),
         }
     }
 
@@ -97,7 +93,7 @@ impl Gibbs {
     /// written, `visible` written (rows: all chains).
     ///
     /// Returns, for each tile of [`TILE`] chains, the mean of E(v, h) over its chains after each step whose
-    /// number (from 1) is a multiple of `every`, in nats.
+    /// number (from 1) is a multiple of `every`, in nats, of the fixed-point machine.
     ///
     /// # Panics
     /// If the shapes do not fit together, `chains` does not begin at a multiple of [`TILE`] or reaches
@@ -189,7 +185,7 @@ impl WithSimd for Steps<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Gibbs { down, up, energy } = self.gibbs;
+        let Gibbs { down, up } = self.gibbs;
         let wide = down.units().div_ceil(64);
         let stream = self.stream;
         let mut samplers: Vec<_> = (self.first..)
@@ -235,8 +231,12 @@ impl WithSimd for Steps<'_, '_> {
                 upward.draw(simd, stream, (4 * step + 1, *number), bytes, hidden);
             }
             if (step + 1).is_multiple_of(self.every) {
-                for (visible, hidden, energies) in &mut *self.tiles {
-                    energies.push(energy.mean(visible, hidden));
+                let tiles = samplers.iter().zip(&mut *self.tiles);
+                for ((.., upward), (visible, hidden, energies)) in tiles {
+                    let linear = down.on(down.bias(), 0, visible);
+                    let coupled = up.on(upward.fields.slice(), up.stride(), hidden);
+                    let chains = visible.len() / wide;
+                    energies.push(-(linear + coupled) / chains as f64);
                 }
             }
         }

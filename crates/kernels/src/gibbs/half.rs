@@ -158,6 +158,24 @@ impl Half {
     pub fn sums(&self) -> &Sums {
         &self.sums
     }
+
+    /// Σ over chains and over their units that are on, of `fields`: one row every `stride` numbers.
+    #[inline(always)]
+    pub fn on(&self, fields: &[u32], stride: usize, packed: &[u64]) -> f64 {
+        let rows = packed.chunks(self.units.div_ceil(64).max(1)).enumerate();
+        let mut sum = 0;
+        for (chain, words) in rows {
+            let fields = &fields[chain * stride..][..self.units];
+            for (word, fields) in words.iter().zip(fields.chunks(64)) {
+                // Every unit, on or not: vectors do that faster than a walk along the bits.
+                for (place, field) in fields.iter().enumerate() {
+                    let all = (*word >> place & 1).wrapping_neg().cast_signed();
+                    sum += i64::from(field.cast_signed()) & all;
+                }
+            }
+        }
+        sum as f64 * self.unit()
+    }
 }
 
 /// Of what power of two, to minus which exponent, all parameters are made whole multiples; and whether two
