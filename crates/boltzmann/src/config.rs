@@ -27,6 +27,17 @@ pub struct TrainingConfig {
     pub momentum: f64,
     /// L2 penalty λ on the weights: each update subtracts learning rate · λ · W.
     pub weight_decay: f64,
+    /// Fraction of the weights that are there: each with this probability, once and for all; the others
+    /// are 0 and stay so.
+    pub connectivity: f64,
+    /// Mean activity p that hidden units are pushed towards: each update adds learning rate · cost ·
+    /// (p − q) to a hidden bias, q the unit's mean over the mini-batch of P(h = 1 | v).
+    ///
+    /// Source: the rule of Hinton's practical guide (2010), section 11, on the biases alone, as H. Lee,
+    /// C. Ekanadham, A. Y. Ng, "Sparse deep belief net model for visual area V2", NIPS 2007.
+    pub sparsity: Option<f64>,
+    /// The cost in that.
+    pub sparsity_cost: f64,
     /// Passes over the data. Exactly one of `epochs` and `updates` is given.
     #[serde(default)]
     pub epochs: Option<u64>,
@@ -67,6 +78,9 @@ impl Default for TrainingConfig {
             final_learning_rate: None,
             momentum: 0.0,
             weight_decay: 0.0,
+            connectivity: 1.0,
+            sparsity: None,
+            sparsity_cost: 10.0,
             epochs: Some(200),
             updates: None,
             initial_weights: 0.01,
@@ -254,6 +268,21 @@ impl TrainingConfig {
                 "a number of at least 0",
             ));
         }
+        if !(self.connectivity > 0.0 && self.connectivity <= 1.0) {
+            let value = self.connectivity;
+            return Err(Error::config(
+                "connectivity",
+                value,
+                "above 0 and at most 1",
+            ));
+        }
+        if let Some(target) = self.sparsity
+            && !(target > 0.0 && target < 1.0)
+        {
+            let remedy = "above 0 and below 1: a mean activity";
+            return Err(Error::config("sparsity", target, remedy));
+        }
+        positive("sparsity_cost", self.sparsity_cost)?;
         if !(self.initial_weights.is_finite() && self.initial_weights >= 0.0) {
             let value = self.initial_weights;
             return Err(Error::config(
@@ -325,6 +354,10 @@ mod tests {
         refused(|c| c.learning_rate = f64::NAN, "learning_rate");
         refused(|c| c.momentum = 1.0, "momentum");
         refused(|c| c.weight_decay = -1.0, "weight_decay");
+        refused(|c| c.connectivity = 0.0, "connectivity");
+        refused(|c| c.connectivity = 1.1, "connectivity");
+        refused(|c| c.sparsity = Some(1.0), "sparsity");
+        refused(|c| c.sparsity_cost = f64::NAN, "sparsity_cost");
         refused(|c| c.steps = 0, "steps");
         refused(|c| c.batch = 0, "batch");
         refused(|c| c.updates = Some(1), "epochs");

@@ -28,8 +28,8 @@ pub struct Rbm {
 }
 
 impl Rbm {
-    /// A machine with weights N(0, `initial_weights`²), hidden biases 0 and visible biases as
-    /// configured; `layer` (from 1) and `seed` decide the random numbers.
+    /// A machine with weights N(0, `initial_weights`²) where there are connections, hidden biases 0 and
+    /// visible biases as configured; `layer` (from 1) and `seed` decide the random numbers.
     #[must_use]
     pub fn initial(
         inputs: &Inputs,
@@ -41,8 +41,16 @@ impl Rbm {
         let visible = inputs.features();
         let mut rng = Stream::new(seed, Purpose::Weights, layer as u64).rng(0);
         let scale = config.initial_weights;
-        let weights =
+        let mut weights =
             Array2::from_shape_simple_fn((visible, hidden), || (scale * rng.normal()) as f32);
+        if config.connectivity < 1.0 {
+            let connected = connections(config, seed, layer);
+            for ((i, j), weight) in weights.indexed_iter_mut() {
+                if !connected(i, j) {
+                    *weight = 0.0;
+                }
+            }
+        }
         let visible_bias = match config.initial_visible_bias {
             InitialVisibleBias::Zero => Array1::zeros(visible),
             InitialVisibleBias::DataMean => {
@@ -294,4 +302,17 @@ pub(crate) fn chunk_of(inputs: &Inputs, first: usize, rows: usize) -> Array2<f32
 /// Σ of the columns, added row by row in order.
 pub(crate) fn column_sums(values: ArrayView2<f32>) -> Array1<f32> {
     values.sum_axis(Axis(0))
+}
+/// Which of a machine's weights are there, told by visible and hidden unit.
+pub(crate) fn connections(
+    config: &TrainingConfig,
+    seed: u64,
+    layer: usize,
+) -> impl Fn(usize, usize) -> bool + use<> {
+    let stream = Stream::new(seed, Purpose::Connections, layer as u64);
+    let connectivity = config.connectivity;
+    move |visible, hidden| {
+        let number = stream.bits(0, visible as u32, hidden as u32);
+        f64::from(number) * 2.0_f64.powi(-32) < connectivity
+    }
 }

@@ -11,16 +11,30 @@
 use std::ops::Range;
 
 use ndarray::{Array1, Array2, s};
-use resrel_kernels::{Draw, Purpose, Stream, Workers, conditional, product};
+use resrel_kernels::{Draw, Purpose, SparseWeights, Stream, Way, Workers, conditional, product};
 
 use crate::config::{NegativePhase, NegativeVisible};
-use crate::rbm::column_sums;
+use crate::rbm::{column_sums, connections};
 use crate::{Inputs, Rbm, TrainingConfig};
+
+/// With at most this fraction of the weights, products with those that are there are faster than with all.
+const SPARSE: f64 = 0.1;
+
+/// Which weights a machine has, and how the others are kept at 0.
+#[derive(Debug)]
+enum Connections {
+    All,
+    /// 1 where there is a weight, 0 where there is none.
+    Mask(Array2<f32>),
+    /// The weights of the machine once more.
+    Sparse(SparseWeights),
+}
 
 /// A machine in training, between two updates.
 #[derive(Debug)]
 pub struct Trainer {
     rbm: Rbm,
+    connections: Connections,
     config: TrainingConfig,
     update: u64,
     total: u64,
@@ -82,12 +96,25 @@ impl Trainer {
     ) -> Self {
         let (batch, visible, hidden) = (config.batch, rbm.visible(), rbm.hidden());
         let sampled = config.negative_visible == NegativeVisible::Sampled;
+        let connections = if config.connectivity < 1.0 {
+            let connected = connections(config, seed, layer);
+            // Momentum is taken to the dense path: every weight has a last step there.
+            if config.connectivity <= SPARSE && velocity.is_none() {
+                Connections::Sparse(SparseWeights::new(rbm.weights.view(), connected))
+            } else {
+                let one = |place: (usize, usize)| f32::from(u8::from(connected(place.0, place.1)));
+                Connections::Mask(Array2::from_shape_fn(rbm.weights.dim(), one))
+            }
+        } else {
+            Connections::All
+        };
         let mut stack = Array2::zeros((2 * batch, hidden));
         stack
             .slice_mut(s![batch.., ..])
             .assign(&chains.mapv(|h| -f32::from(h)));
         Self {
             rbm,
+            connections,
             config: config.clone(),
             update,
             total: config.total_updates(inputs.rows()),
@@ -221,13 +248,10 @@ impl Trainer {
         let batch = self.config.batch;
         let number = self.draw_number(number);
         let hidden = self.hidden.slice(s![from, ..]);
-        let weights = self.rbm.weights.t();
         let bias = self.rbm.visible_bias.view();
         let chains = self.visible.slice_mut(s![batch.., ..]);
-        match self.config.negative_visible {
-            NegativeVisible::Mean => {
-                conditional(workers, sign, hidden, weights, bias, chains, None);
-            }
+        let (means, draw) = match self.config.negative_visible {
+            NegativeVisible::Mean => (chains, None),
             NegativeVisible::Sampled => {
                 let draw = Draw {
                     stream: self.stream,
@@ -235,9 +259,14 @@ impl Trainer {
                     first_row: 0,
                     samples: chains,
                 };
-                let means = self.visible_means.view_mut();
-                conditional(workers, sign, hidden, weights, bias, means, Some(draw));
+                (self.visible_means.view_mut(), Some(draw))
             }
+        };
+        if let Connections::Sparse(weights) = &mut self.connections {
+            weights.conditional(workers, Way::Down, sign, hidden, bias, means, draw);
+        } else {
+            let weights = self.rbm.weights.t();
+            conditional(workers, sign, hidden, weights, bias, means, draw);
         }
     }
 
@@ -252,8 +281,13 @@ impl Trainer {
         };
         let visible = self.visible.slice(s![rows.clone(), ..]);
         let means = self.hidden_means.slice_mut(s![rows, ..]);
-        self.rbm
-            .hidden_given_visible(workers, visible, means, Some(draw));
+        if let Connections::Sparse(weights) = &mut self.connections {
+            let bias = self.rbm.hidden_bias.view();
+            weights.conditional(workers, Way::Up, 1.0, visible, bias, means, Some(draw));
+        } else {
+            self.rbm
+                .hidden_given_visible(workers, visible, means, Some(draw));
+        }
     }
 
     fn draw_number(&self, number: u32) -> u64 {
@@ -268,7 +302,15 @@ impl Trainer {
         let (visible, hidden) = (self.visible.view(), self.hidden.view());
         let visible_step = column_sums(visible.slice(s![..batch, ..]))
             - column_sums(visible.slice(s![batch.., ..]));
-        let hidden_step = column_sums(hidden);
+        let mut hidden_step = column_sums(hidden);
+        if let Some(target) = self.config.sparsity {
+            let activity = column_sums(self.hidden_means.slice(s![..batch, ..]));
+            let (cost, wanted) = (
+                self.config.sparsity_cost as f32,
+                target as f32 * batch as f32,
+            );
+            hidden_step.zip_mut_with(&activity, |step, sum| *step += cost * (wanted - sum));
+        }
         let shrink = (rate * self.config.weight_decay) as f32;
         let Rbm {
             weights,
@@ -276,14 +318,16 @@ impl Trainer {
             hidden_bias,
         } = &mut self.rbm;
         let Some(velocity) = &mut self.velocity else {
-            product(
-                workers,
-                1.0 - shrink,
-                scale,
-                visible.t(),
-                hidden,
-                weights.view_mut(),
-            );
+            if let Connections::Sparse(sparse) = &mut self.connections {
+                sparse.step(workers, 1.0 - shrink, scale, visible, hidden);
+                sparse.write(weights.view_mut());
+            } else {
+                let out = weights.view_mut();
+                product(workers, 1.0 - shrink, scale, visible.t(), hidden, out);
+            }
+            if let Connections::Mask(mask) = &self.connections {
+                *weights *= mask;
+            }
             visible_bias.scaled_add(scale, &visible_step);
             hidden_bias.scaled_add(scale, &hidden_step);
             return;
@@ -299,6 +343,9 @@ impl Trainer {
         );
         if shrink > 0.0 {
             velocity.weights.scaled_add(-shrink, weights);
+        }
+        if let Connections::Mask(mask) = &self.connections {
+            velocity.weights *= mask;
         }
         *weights += &velocity.weights;
         for (velocity, bias, step) in [

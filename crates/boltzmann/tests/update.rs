@@ -39,6 +39,12 @@ fn sample(means: &Array2<f64>, draw: u64, first_row: usize) -> Array2<f64> {
     })
 }
 
+/// A 32-bit fraction below the connectivity.
+fn connected(visible: usize, hidden: usize, connectivity: f64) -> bool {
+    let stream = Stream::new(SEED, Purpose::Connections, LAYER as u64);
+    f64::from(stream.bits(0, visible as u32, hidden as u32)) / 4_294_967_296.0 < connectivity
+}
+
 impl Plain {
     fn hidden(&self, visible: &Array2<f64>) -> Array2<f64> {
         (visible.dot(&self.weights) + &self.hidden_bias).mapv(sigmoid)
@@ -79,13 +85,25 @@ impl Plain {
         }
         let rate = config.rate(self.updates, config.total_updates(ROWS));
         let scale = rate / BATCH as f64;
-        let gradient = batch.t().dot(&hidden_data) - visible.t().dot(&chains);
+        let mut gradient = batch.t().dot(&hidden_data) - visible.t().dot(&chains);
+        if config.connectivity < 1.0 {
+            for ((i, j), step) in gradient.indexed_iter_mut() {
+                if !connected(i, j, config.connectivity) {
+                    *step = 0.0;
+                }
+            }
+        }
         let sums = |values: &Array2<f64>| values.sum_axis(ndarray::Axis(0));
+        let mut hidden_step = sums(&hidden_data) - sums(&chains);
+        if let Some(target) = config.sparsity {
+            let activity = sums(&self.hidden(&batch)) / BATCH as f64;
+            hidden_step += &((target - activity) * (config.sparsity_cost * BATCH as f64));
+        }
         let decay = &self.weights * (rate * config.weight_decay);
         let velocity = &mut self.velocity;
         velocity.0 = &velocity.0 * config.momentum + gradient * scale - decay;
         velocity.1 = &velocity.1 * config.momentum + (sums(&batch) - sums(&visible)) * scale;
-        velocity.2 = &velocity.2 * config.momentum + (sums(&hidden_data) - sums(&chains)) * scale;
+        velocity.2 = &velocity.2 * config.momentum + hidden_step * scale;
         self.weights += &velocity.0;
         self.visible_bias += &velocity.1;
         self.hidden_bias += &velocity.2;
@@ -182,5 +200,34 @@ fn weight_decay_momentum_and_falling_learning_rate() {
         config.weight_decay = 0.05;
         config.learning_rate_decay = resrel_boltzmann::Decay::Linear;
         config.initial_visible_bias = resrel_boltzmann::InitialVisibleBias::DataMean;
+    });
+}
+
+#[test]
+fn some_connections_alone() {
+    // Few enough for the sparse path; more; and with last steps for all.
+    compare(|config| config.connectivity = 0.1);
+    compare(|config| {
+        config.connectivity = 0.08;
+        config.negative_phase = NegativePhase::Cd;
+        config.negative_visible = NegativeVisible::Sampled;
+        config.weight_decay = 0.05;
+        config.steps = 2;
+    });
+    compare(|config| config.connectivity = 0.7);
+    compare(|config| {
+        config.connectivity = 0.1;
+        config.momentum = 0.5;
+    });
+}
+
+#[test]
+fn a_wanted_activity() {
+    compare(|config| config.sparsity = Some(0.1));
+    compare(|config| {
+        config.sparsity = Some(0.4);
+        config.sparsity_cost = 2.0;
+        config.momentum = 0.5;
+        config.negative_phase = NegativePhase::Cd;
     });
 }

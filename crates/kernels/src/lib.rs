@@ -17,6 +17,7 @@ mod nearest;
 mod philox;
 mod product;
 mod sampling;
+mod sparse;
 mod workers;
 
 pub use bits::BitRows;
@@ -26,4 +27,5 @@ pub use nearest::{PANEL, panel_scores, squared_distance};
 pub use philox::{Purpose, Stream, StreamRng, philox};
 pub use product::product;
 pub use sampling::{Draw, conditional, instruction_set, sigmoid, softplus};
+pub use sparse::{SparseWeights, Way};
 pub use workers::{Workers, WorkersError};

@@ -59,6 +59,8 @@ pub enum Purpose {
     Subsampling = 14,
     /// Weights, order and shifts while a classifier learns.
     Classifier = 15,
+    /// Which weights a sparsely connected machine has.
+    Connections = 16,
 }
 
 /// Philox4x32-10: four random words from a 64-bit key and a 128-bit counter.

@@ -1,11 +1,13 @@
 //! Conditional probabilities of a layer and binary samples from them, in one pass over the product.
 
+use std::ops::Range;
+
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2};
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::Workers;
 use crate::philox::{GROUP, LANES, Stream};
-use crate::product::{Target, assert_shapes, block_product, blocks};
+use crate::product::{Blocks, Target, assert_shapes, block_product, blocks};
 
 /// Where the random numbers of a sample come from, and where the sample goes.
 #[derive(Debug)]
@@ -36,10 +38,33 @@ pub fn conditional(
     input: ArrayView2<f32>,
     weights: ArrayView2<f32>,
     bias: ArrayView1<f32>,
-    mut probabilities: ArrayViewMut2<f32>,
-    mut draw: Option<Draw>,
+    probabilities: ArrayViewMut2<f32>,
+    draw: Option<Draw>,
 ) {
     assert_shapes(input, weights, &probabilities);
+    let blocks = blocks(input.nrows(), input.ncols(), weights.ncols());
+    by_blocks(
+        workers,
+        &blocks,
+        bias,
+        probabilities,
+        draw,
+        |columns, out| {
+            let right = weights.slice(ndarray::s![.., columns]);
+            block_product(0.0, scale, input, right, out);
+        },
+    );
+}
+
+/// [`conditional`] with scale · input · weights of some columns at a time from `product`.
+pub(crate) fn by_blocks(
+    workers: &Workers,
+    blocks: &Blocks,
+    bias: ArrayView1<f32>,
+    mut probabilities: ArrayViewMut2<f32>,
+    mut draw: Option<Draw>,
+    product: impl Fn(Range<usize>, ArrayViewMut2<f32>) + Send + Sync,
+) {
     assert_eq!(bias.len(), probabilities.ncols(), "one bias per unit");
     assert!(
         probabilities.is_standard_layout(),
@@ -58,7 +83,6 @@ pub fn conditional(
     }
     let bias = bias.as_standard_layout();
     let bias = bias.as_slice().expect("a standard layout is a slice");
-    let blocks = blocks(input.nrows(), input.ncols(), weights.ncols());
     let target = Target::new(&mut probabilities);
     let draw = draw
         .as_mut()
@@ -69,8 +93,7 @@ pub fn conditional(
         // SAFETY: the ranges of different blocks are disjoint and `for_each` visits each once; both
         // outputs stay mutably borrowed until it returns.
         let mut out = unsafe { target.columns(columns.clone()) };
-        let right = weights.slice(ndarray::s![.., columns.clone()]);
-        block_product(0.0, scale, input, right, out.view_mut());
+        product(columns.clone(), out.view_mut());
         let bias = &bias[columns.clone()];
         match &draw {
             None => {
