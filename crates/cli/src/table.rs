@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use resrel::boltzmann::{Convergence, LayerLikelihood, LogPartition};
 use resrel::experiment::{
-    Example, Generated, Judgement, Layer, Mean, Place, Quality, Series, Summary, Verdict,
+    Example, Generated, Judgement, Layer, Mean, Place, Quality, Series, Summary, Variant, Verdict,
 };
 use resrel::measure::{
     Comparison, Critical, CurveSize, EntropyEstimate, Measure, Msr, OptimumPoint, StrictBound,
@@ -129,6 +129,60 @@ pub fn summary(summary: &Summary) -> String {
                 mean(|m| m.classification_error, 3),
             ]);
         }
+    }
+    finish(table)
+}
+
+/// One row a network of those that are compared: its critical layer and what it has there, and the layer that
+/// generates best.
+pub fn networks(networks: &[(&Variant, Summary)]) -> String {
+    let mut table = new(&[
+        "",
+        "",
+        "critical",
+        "sum",
+        "H[s]",
+        "H[k]",
+        "β",
+        "error",
+        "generates best",
+    ]);
+    let mut last = "";
+    for (variant, summary) in networks {
+        let layers = summary.layers(Series::Trained);
+        let critical = summary.critical(Series::Trained);
+        let layer = critical.and_then(|it| layers.iter().find(|layer| layer.name == it.layer));
+        let mean = |number: fn(&Measure) -> Option<f64>, digits| {
+            layer.map_or("–".into(), |layer| cell(layer, number, digits))
+        };
+        let abilities = summary.generated.iter().filter_map(|layer| {
+            let ability = layer.ability()?;
+            Some((layer.name, ability))
+        });
+        let best = abilities.max_by(|a, b| a.1.value.total_cmp(&b.1.value));
+        let best = best.map_or("–".into(), |(name, ability)| {
+            format!("{name}: {}", with_stderr(Some(ability), 2))
+        });
+        let sweep = if variant.sweep == last {
+            String::new()
+        } else {
+            variant.sweep.clone()
+        };
+        last = &variant.sweep;
+        table.add_row([
+            sweep,
+            variant.name.clone(),
+            layer.map_or("–".into(), |layer| layer.name.to_owned()),
+            mean(Measure::sum, 4),
+            mean(|m| m.resolution, 4),
+            mean(|m| m.relevance, 4),
+            mean(|m| m.beta.mle, 2),
+            mean(|m| m.classification_error, 3),
+            best,
+        ]);
+    }
+    if let Some(column) = table.column_mut(1) {
+        column.set_cell_alignment(CellAlignment::Left);
     }
     finish(table)
 }
@@ -272,6 +326,9 @@ pub fn optimum(points: &[OptimumPoint], strict: &StrictBound) -> String {
 
 /// One row a claim.
 pub fn claims(judgements: &[Judgement]) -> String {
+    if judgements.is_empty() {
+        return String::new();
+    }
     let mut table = new(&["", "the paper's claim", "", "by"]);
     for judgement in judgements {
         let verdict = match judgement.verdict {

@@ -5,12 +5,17 @@
 //! are positive by as much, and is undecided in between. With one realization there is no standard
 //! error, and the values decide alone. The bounds come from the recipe, fixed before the run.
 
+mod architectures;
+mod schedule;
+mod sparse;
+mod spread;
+
 use std::fmt::Write;
 
 use resrel_measure::Measure;
 use serde::{Deserialize, Serialize};
 
-use crate::{Figure, Layer, Mean, Rules, Series, Summary};
+use crate::{Figure, Layer, Mean, Rules, Series, Summary, Variant};
 
 /// Margins within so many standard errors of zero decide nothing.
 const STANDARD_ERRORS: f64 = 2.0;
@@ -42,12 +47,24 @@ pub struct Judgement {
     pub evidence: String,
 }
 
-/// Judges what a figure can judge of the paper's claims.
+/// Judges what a figure can judge of the paper's claims: from the records of its one network, or from those
+/// of each of the networks that it compares.
 #[must_use]
-pub fn judge(figure: Figure, summary: &Summary, rules: &Rules) -> Vec<Judgement> {
+pub fn judge(
+    figure: Figure,
+    summary: &Summary,
+    variants: &[(&Variant, Summary)],
+    rules: &Rules,
+) -> Vec<Judgement> {
     match figure {
+        Figure::Fig1 | Figure::Sweep => Vec::new(),
         Figure::Fig2 => of_the_plane(summary, rules),
         Figure::Fig3 => of_generation(summary, rules),
+        Figure::FigS1 => spread::judge(summary, rules),
+        Figure::FigS2 => architectures::judge(variants, rules),
+        Figure::FigS3 => of_letters(summary, rules),
+        Figure::FigS4 => sparse::judge(variants, rules),
+        Figure::Schedule => schedule::judge(variants, rules),
     }
 }
 
@@ -84,18 +101,15 @@ fn of_the_plane(summary: &Summary, rules: &Rules) -> Vec<Judgement> {
         judgement(
             "3a",
             "m_k follows a power law in every trained layer",
-            power_laws(trained, rules.ks, 1.0),
+            power_laws(trained, |m| m.beta.ks, rules.ks, 1.0),
         ),
-        judgement(
-            "3b",
-            "β falls with depth",
-            never_rises(trained, |m| m.beta.mle),
-        ),
+        beta_falls(trained),
         judgement(
             "3c",
             "the m_k of k-means follows none",
             power_laws(
                 largest_up_to(clusters, rules.k_means_clusters),
+                |m| m.beta.ks,
                 rules.ks,
                 -1.0,
             ),
@@ -136,28 +150,45 @@ fn of_the_plane(summary: &Summary, rules: &Rules) -> Vec<Judgement> {
 fn of_generation(summary: &Summary, rules: &Rules) -> Vec<Judgement> {
     let trained = summary.layers(Series::Trained);
     let paper = format!("H{}", rules.critical_layer);
-    let sums = means(trained, Measure::sum);
-    let critical = sums.max_by(|(_, a), (_, b)| a.value.total_cmp(&b.value));
+    let mut judgements = vec![beta_falls(trained), error_grows(trained)];
+    judgements.extend(critical_layer(trained, rules));
+    judgements.push(judgement(
+        "6c",
+        "and the best generation ability",
+        largest(&abilities(summary), &paper),
+    ));
+    judgements.extend(of_this_runs_layers(summary, rules));
+    judgements
+}
+
+/// Claim 7 for another data set: what the claims say of any of them, whichever layer is critical.
+fn of_letters(summary: &Summary, rules: &Rules) -> Vec<Judgement> {
+    let trained = summary.layers(Series::Trained);
+    let mut judgements = vec![
+        judgement(
+            "1a",
+            "H[s] falls from layer to layer",
+            never_rises(trained, |m| m.resolution),
+        ),
+        judgement(
+            "3a",
+            "m_k follows a power law in every trained layer",
+            power_laws(trained, |m| m.beta.ks, rules.ks, 1.0),
+        ),
+        beta_falls(trained),
+        error_grows(trained),
+    ];
+    judgements.extend(of_this_runs_layers(summary, rules));
+    judgements
+}
+
+fn of_this_runs_layers(summary: &Summary, rules: &Rules) -> [Judgement; 2] {
     let abilities = abilities(summary);
     let best = abilities
         .iter()
         .max_by(|(_, a), (_, b)| a.value.total_cmp(&b.value));
-    let mut judgements = vec![
-        judgement(
-            "3b",
-            "β falls with depth",
-            never_rises(trained, |m| m.beta.mle),
-        ),
-        error_grows(trained),
-    ];
-    judgements.extend(critical_layer(trained, rules));
-    judgements.extend([
-        judgement(
-            "6c",
-            "and the best generation ability",
-            largest(&abilities, &paper),
-        ),
-        match critical {
+    [
+        match critical(summary) {
             None => not_judged("6d", CRITICAL_GENERATES_BEST, "no layer has H[s]+H[k]"),
             Some((name, _)) => judgement(
                 "6d",
@@ -170,15 +201,28 @@ fn of_generation(summary: &Summary, rules: &Rules) -> Vec<Judgement> {
             Some((name, _)) => judgement(
                 "6e",
                 &format!("{ZIPF_GENERATES_BEST} (here {name})"),
-                zipf(trained, name, rules),
+                zipf(summary.layers(Series::Trained), name, rules),
             ),
         },
-    ]);
-    judgements
+    ]
+}
+
+/// The trained layer with the largest H[s]+H[k], and that.
+fn critical<'a>(summary: &'a Summary) -> Option<(&'a str, Mean)> {
+    let sums = means(summary.layers(Series::Trained), Measure::sum);
+    sums.max_by(|(_, a), (_, b)| a.value.total_cmp(&b.value))
 }
 
 const CRITICAL_GENERATES_BEST: &str = "the layer with the largest H[s]+H[k] generates best";
 const ZIPF_GENERATES_BEST: &str = "β ≈ 1 where generation is best";
+
+fn beta_falls(trained: &[Layer]) -> Judgement {
+    judgement(
+        "3b",
+        "β falls with depth",
+        never_rises(trained, |m| m.beta.mle),
+    )
+}
 
 fn error_grows(trained: &[Layer]) -> Judgement {
     judgement(
@@ -435,11 +479,19 @@ fn almost_maximal(layers: &[Layer], rules: &Rules) -> Evidence {
     Ok((comparisons, text + ")"))
 }
 
-/// `sign` = 1: the distance to the fitted power law should be at most the bound; −1: above it.
-fn power_laws(layers: &[Layer], bound: f64, sign: f64) -> Evidence {
-    let values: Vec<_> = means(layers, |m| m.beta.ks).collect();
+/// `sign` = 1: the `distance` to the fitted power law should be at most the bound; −1: above it.
+fn power_laws<'a, 'b: 'a>(
+    layers: impl IntoIterator<Item = &'a Layer<'b>>,
+    distance: impl Fn(&Measure) -> Option<f64> + Copy,
+    bound: f64,
+    sign: f64,
+) -> Evidence {
+    let values: Vec<_> = layers
+        .into_iter()
+        .filter_map(|layer| Some((layer.name, layer.mean(distance)?)))
+        .collect();
     if values.is_empty() {
-        return Err("no layer has a fit".into());
+        return Err("no such layer has a fit".into());
     }
     let comparisons = values.iter().map(|(_, ks)| Comparison {
         margin: sign * (bound - ks.value),

@@ -9,11 +9,14 @@ mod count;
 mod error;
 mod files;
 mod generated;
+mod hierarchy;
+mod plan;
 mod quality;
 mod recipe;
 mod record;
 mod run;
 mod summary;
+mod sweep;
 mod unit;
 
 pub use claims::{Judgement, Verdict, judge};
@@ -24,12 +27,12 @@ pub use count::{
 pub use error::Error;
 pub use files::write_file;
 pub use generated::{GenerateEvent, GenerateObserver, Generated, Moment, forget, generate};
+pub use hierarchy::{HierarchyConfig, Node};
+pub use plan::{Choice, GenerateConfig, Plan, Task, Unit};
 pub use quality::{Labels, Quality};
-pub use recipe::{
-    Choice, Figure, GenerateConfig, GenerationPlan, KMeansPlan, Plan, RECIPES, Recipe, Rules, Size,
-    SizeConfig, Task, Unit,
-};
+pub use recipe::{Figure, GenerationPlan, KMeansPlan, RECIPES, Recipe, Rules, Size, SizeConfig};
 pub use record::{Images, RECORD_VERSION, Record, Series, Sidecar};
 pub use run::{Outcome, RunEvent, Status};
-pub use summary::{GeneratedLayer, Layer, Mean, Summary, number_in};
+pub use summary::{GeneratedLayer, Layer, Mean, Summary, number_in, variants};
+pub use sweep::{Sweep, Variant};
 pub use unit::{Measured, measure_clusters, measure_layers};

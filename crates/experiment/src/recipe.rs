@@ -4,21 +4,23 @@
 use std::path::Path;
 
 use resrel_boltzmann::{DbnConfig, Downward, Preset, SamplingConfig};
-use resrel_cluster::KMeansConfig;
-use resrel_kernels::{Purpose, Stream};
 use resrel_networks::ClassifierConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Series};
+use crate::sweep::Combination;
+use crate::{Error, HierarchyConfig, Series, Sweep, Variant};
 
 /// The recipes that come with the program: name and text.
-pub const RECIPES: [(&str, &str); 2] = [
+pub const RECIPES: [(&str, &str); 8] = [
+    ("fig1", include_str!("../../../recipes/fig1.toml")),
     ("fig2", include_str!("../../../recipes/fig2.toml")),
     ("fig3", include_str!("../../../recipes/fig3.toml")),
+    ("figS1", include_str!("../../../recipes/figS1.toml")),
+    ("figS2", include_str!("../../../recipes/figS2.toml")),
+    ("figS3", include_str!("../../../recipes/figS3.toml")),
+    ("figS4", include_str!("../../../recipes/figS4.toml")),
+    ("schedule", include_str!("../../../recipes/schedule.toml")),
 ];
-
-/// More realizations than anybody runs: their units are listed in memory.
-const MOST_REALIZATIONS: u32 = 10_000;
 
 /// A figure as data, read from TOML.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +42,12 @@ pub struct Recipe {
     /// What is sampled from the trained networks.
     #[serde(default)]
     pub generation: GenerationPlan,
+    /// Which states of the trained networks are shown as a tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hierarchy: Option<HierarchyConfig>,
+    /// Networks that are compared; without any there is the one above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sweep: Vec<Sweep>,
     /// At most 20 seconds on two cores.
     pub smoke: SizeConfig,
     /// At most five minutes.
@@ -47,17 +55,40 @@ pub struct Recipe {
     /// The paper's.
     pub full: SizeConfig,
     /// The bounds by which claims are judged, fixed before the run.
+    #[serde(default)]
     pub rules: Rules,
 }
 
 /// The figures that can be drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub enum Figure {
+    /// How states merge from layer to layer.
+    #[serde(rename = "fig1")]
+    Fig1,
     /// The resolution-relevance plane of a deep belief network.
+    #[serde(rename = "fig2")]
     Fig2,
     /// What each of its layers generates.
+    #[serde(rename = "fig3")]
     Fig3,
+    /// The spread over runs, and the spectrum of every layer.
+    #[serde(rename = "figS1")]
+    FigS1,
+    /// Other architectures.
+    #[serde(rename = "figS2")]
+    FigS2,
+    /// Letters: the planes and what is generated.
+    #[serde(rename = "figS3")]
+    FigS3,
+    /// Sparse connections and sparse activity.
+    #[serde(rename = "figS4")]
+    FigS4,
+    /// Against the length of training.
+    #[serde(rename = "schedule")]
+    Schedule,
+    /// Any networks side by side.
+    #[serde(rename = "sweep")]
+    Sweep,
 }
 
 impl Figure {
@@ -65,8 +96,15 @@ impl Figure {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Fig1 => "fig1",
             Self::Fig2 => "fig2",
             Self::Fig3 => "fig3",
+            Self::FigS1 => "figS1",
+            Self::FigS2 => "figS2",
+            Self::FigS3 => "figS3",
+            Self::FigS4 => "figS4",
+            Self::Schedule => "schedule",
+            Self::Sweep => "sweep",
         }
     }
 }
@@ -117,11 +155,15 @@ pub struct SizeConfig {
     pub k_means: Option<KMeansPlan>,
     /// Other samples.
     pub generation: Option<GenerationPlan>,
+    /// Other states.
+    pub hierarchy: Option<HierarchyConfig>,
+    /// Other networks.
+    pub sweep: Option<Vec<Sweep>>,
 }
 
 /// The bounds by which claims are judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Rules {
     /// Layers within which relevance is said to rise, and after which to fall.
     pub relevance_peak: usize,
@@ -142,6 +184,35 @@ pub struct Rules {
     pub far_larger: f64,
     /// The clustering whose frequencies are said not to follow a power law.
     pub k_means_clusters: usize,
+    /// "Far from optimal" is at most this share of the Poisson optimum at the same resolution.
+    pub far_from_optimal: f64,
+    /// Sweeps of networks for which the critical layer is said to generate best.
+    pub critical_generates: Vec<String>,
+    /// Sweeps of networks for which it is said not to.
+    pub critical_generates_not: Vec<String>,
+    /// Sweeps of networks whose layers are said to show power laws at low relevance.
+    pub low_relevance: Vec<String>,
+}
+
+impl Default for Rules {
+    /// The bounds that the recipes of the paper's figures share.
+    fn default() -> Self {
+        Self {
+            relevance_peak: 8,
+            critical_layer: 6,
+            almost_maximal: 0.9,
+            distinct: 0.9999,
+            ks: 0.05,
+            middle: (0.1, 0.9),
+            zipf: (0.8, 1.25),
+            far_larger: 2.0,
+            k_means_clusters: 4096,
+            far_from_optimal: 0.75,
+            critical_generates: Vec::new(),
+            critical_generates_not: Vec::new(),
+            low_relevance: Vec::new(),
+        }
+    }
 }
 
 /// How large a run is.
@@ -154,82 +225,6 @@ pub enum Size {
     Quick,
     /// The paper's.
     Full,
-}
-
-/// What the user chooses of a recipe.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Choice {
-    /// How large.
-    pub size: Size,
-    /// The schedule, where not the size's.
-    pub preset: Option<Preset>,
-    /// Updates a layer, where not the schedule's.
-    pub updates: Option<u64>,
-    /// Realizations, where not the size's.
-    pub realizations: Option<u32>,
-    /// The data set in use.
-    pub data: String,
-    /// The seed of all random numbers.
-    pub seed: u64,
-}
-
-/// A recipe and a choice, worked out into units.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Plan {
-    /// The recipe.
-    pub recipe: Recipe,
-    /// The choice.
-    pub choice: Choice,
-    /// The work, the longest units first, so that the last ones to run are short.
-    pub units: Vec<Unit>,
-}
-
-/// One independent piece of work, which leaves one record.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Unit {
-    /// Its name, and that of its files.
-    pub name: String,
-    /// What it belongs to in the figure.
-    pub series: Series,
-    /// Number of the realization, from 0.
-    pub realization: u32,
-    /// Seed of its random numbers.
-    pub seed: u64,
-    /// Only so many observations, the first ones.
-    pub observations: Option<usize>,
-    /// What is done.
-    pub task: Task,
-}
-
-/// What a unit does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Task {
-    /// Train a network (or only initialise it) and measure its layers.
-    Dbn(DbnConfig),
-    /// Cluster and measure.
-    KMeans(KMeansConfig),
-    /// Train the classifier that labels samples.
-    Classifier(ClassifierConfig),
-    /// Sample a layer of a network that another unit trained, and judge the samples.
-    Generate(GenerateConfig),
-}
-
-/// What is sampled, and from what.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GenerateConfig {
-    /// The unit that trains the network: it comes first.
-    pub model: String,
-    /// The unit that trains the classifier: it comes first as well.
-    pub classifier: String,
-    /// Layer, chains and steps.
-    pub sampling: SamplingConfig,
-    /// Sizes of H_(l−1) and H_l.
-    pub units: [usize; 2],
 }
 
 impl Recipe {
@@ -289,104 +284,80 @@ impl Recipe {
                     "k_means: each k must be at least 1 and stand there once, max_iterations be at least 1",
                 ));
             }
-            let dbn = recipe.dbn_of(size, None, None);
-            dbn.validate().map_err(|error| wrong(&error.to_string()))?;
-            if recipe.series.contains(&Series::Generated) {
-                let plan = size.generation.as_ref().unwrap_or(&recipe.generation);
-                plan.check(&dbn).map_err(|problem| wrong(&problem))?;
-                let needed = [Series::Trained, Series::Classifier];
-                if needed.iter().any(|series| !recipe.series.contains(series)) {
-                    return Err(wrong(
-                        "the series generated needs the series trained and classifier",
-                    ));
+            let sweeps = recipe.sweeps_of(size);
+            if sweeps.iter().any(|sweep| sweep.name.is_empty()) {
+                return Err(wrong("sweep: each needs a name"));
+            }
+            for (_, Combination { config: dbn, .. }) in recipe.networks(size, None, None) {
+                dbn.validate().map_err(|error| wrong(&error.to_string()))?;
+                let depth = dbn.layers.len() - 1;
+                if let Some(hierarchy) = recipe.hierarchy_of(size) {
+                    let checked = hierarchy.check(depth);
+                    checked.map_err(|problem| wrong(&format!("hierarchy: {problem}")))?;
                 }
+                if recipe.series.contains(&Series::Generated) {
+                    let plan = recipe.generation_of(size);
+                    plan.check(&dbn).map_err(|problem| wrong(&problem))?;
+                }
+            }
+            let needed = [Series::Trained, Series::Classifier];
+            let lacks = needed.iter().any(|series| !recipe.series.contains(series));
+            if recipe.series.contains(&Series::Generated) && lacks {
+                return Err(wrong(
+                    "the series generated needs the series trained and classifier",
+                ));
             }
         }
         Ok(recipe)
     }
 
-    /// The units of work of this recipe at the chosen size.
-    ///
-    /// # Errors
-    /// If the choice asks for something that cannot be run: no realization, a preset or number of
-    /// updates that leaves an impossible configuration.
-    pub fn plan(self, choice: Choice) -> Result<Plan, Error> {
-        let size = match choice.size {
+    pub(crate) fn size(&self, size: Size) -> &SizeConfig {
+        match size {
             Size::Smoke => &self.smoke,
             Size::Quick => &self.quick,
             Size::Full => &self.full,
-        };
-        let realizations = choice.realizations.unwrap_or(size.realizations);
-        if !(1..=MOST_REALIZATIONS).contains(&realizations) {
-            let problem = format!("{realizations} realizations; ask for 1 to {MOST_REALIZATIONS}");
-            return Err(Error::Recipe {
-                recipe: self.figure.name().into(),
-                problem,
-            });
         }
-        let dbn = self.dbn_of(size, choice.preset, choice.updates);
-        dbn.validate()?;
-        let k_means = size.k_means.as_ref().unwrap_or(&self.k_means);
-        let generation = size.generation.as_ref().unwrap_or(&self.generation);
-        let mut units = Vec::new();
-        for realization in 0..realizations {
-            // One seed a realization: the untrained network is then the trained one's start.
-            let stream = Stream::new(choice.seed, Purpose::Realization, realization.into());
-            let seed = u64::from(stream.bits(0, 0, 0)) | u64::from(stream.bits(0, 0, 1)) << 32;
-            let unit = |series: Series, name: String, task| Unit {
-                name: format!("{name}-r{realization:02}"),
-                series,
-                realization,
-                seed,
-                observations: size.observations,
-                task,
+    }
+
+    pub(crate) fn generation_of<'a>(&'a self, size: &'a SizeConfig) -> &'a GenerationPlan {
+        size.generation.as_ref().unwrap_or(&self.generation)
+    }
+
+    pub(crate) fn hierarchy_of<'a>(&'a self, size: &'a SizeConfig) -> Option<&'a HierarchyConfig> {
+        size.hierarchy.as_ref().or(self.hierarchy.as_ref())
+    }
+
+    fn sweeps_of<'a>(&'a self, size: &'a SizeConfig) -> &'a [Sweep] {
+        size.sweep.as_ref().unwrap_or(&self.sweep)
+    }
+
+    /// The networks of a size: those of the sweeps, or the one that there is without any.
+    pub(crate) fn networks(
+        &self,
+        size: &SizeConfig,
+        preset: Option<Preset>,
+        updates: Option<u64>,
+    ) -> Vec<(Option<Variant>, Combination)> {
+        let base = self.dbn_of(size, preset, updates);
+        let sweeps = self.sweeps_of(size);
+        if sweeps.is_empty() {
+            let alone = Sweep::default().combinations(&base);
+            return alone.into_iter().map(|it| (None, it)).collect();
+        }
+        let all = sweeps.iter().flat_map(|sweep| {
+            let combinations = sweep.combinations(&base).into_iter();
+            combinations.map(|it| (sweep.name.clone(), it))
+        });
+        let numbered = all.enumerate().map(|(number, (sweep, it))| {
+            let name = it.name();
+            let variant = Variant {
+                number,
+                sweep,
+                name,
             };
-            for series in self.series.iter().copied() {
-                if series == Series::Classifier {
-                    // One judges all realizations.
-                    if realization == 0 {
-                        let task = Task::Classifier(generation.classifier.clone());
-                        let unit = unit(series, String::new(), task);
-                        units.push(Unit {
-                            name: series.name().into(),
-                            ..unit
-                        });
-                    }
-                } else if series == Series::Generated {
-                    let model = format!("{}-r{realization:02}", Series::Trained.name());
-                    units.extend(generation.of(&dbn).map(|sampling| {
-                        let name = format!("{}-h{:02}", series.name(), sampling.layer);
-                        let layer = sampling.layer;
-                        let config = GenerateConfig {
-                            model: model.clone(),
-                            classifier: Series::Classifier.name().into(),
-                            sampling,
-                            units: [dbn.layers[layer - 1], dbn.layers[layer]],
-                        };
-                        unit(series, name, Task::Generate(config))
-                    }));
-                } else if series == Series::KMeans {
-                    units.extend(k_means.k.iter().map(|&k| {
-                        let max_iterations = k_means.max_iterations;
-                        let config = KMeansConfig {
-                            k,
-                            max_iterations,
-                            seed,
-                            ..KMeansConfig::default()
-                        };
-                        unit(series, format!("k-means-{k}"), Task::KMeans(config))
-                    }));
-                } else {
-                    units.push(unit(series, series.name().into(), Task::Dbn(dbn.clone())));
-                }
-            }
-        }
-        units.sort_by_key(|unit| (unit.realization, std::cmp::Reverse(unit.cost())));
-        Ok(Plan {
-            recipe: self,
-            choice,
-            units,
-        })
+            (Some(variant), it)
+        });
+        numbered.collect()
     }
 
     fn dbn_of(&self, size: &SizeConfig, preset: Option<Preset>, updates: Option<u64>) -> DbnConfig {
@@ -411,31 +382,6 @@ fn repeats<T: PartialEq>(values: &[T]) -> bool {
     (1..values.len()).any(|place| values[..place].contains(&values[place]))
 }
 
-impl Choice {
-    /// What another choice says otherwise, in words.
-    pub(crate) fn difference(&self, asked: &Self) -> String {
-        let map = |choice: &Self| match serde_json::to_value(choice) {
-            Ok(serde_json::Value::Object(map)) => map,
-            _ => serde_json::Map::new(),
-        };
-        let (there, asked) = (map(self), map(asked));
-        let word = |value: &serde_json::Value| match value {
-            serde_json::Value::Null => "unset".to_owned(),
-            serde_json::Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        let differences: Vec<String> = there
-            .iter()
-            .filter(|(key, value)| asked.get(*key) != Some(value))
-            .map(|(key, value)| {
-                let wanted = word(asked.get(key).unwrap_or(&serde_json::Value::Null));
-                format!("{key} {} there, {wanted} asked for", word(value))
-            })
-            .collect();
-        differences.join(", ")
-    }
-}
-
 impl Default for GenerationPlan {
     /// Nothing yet: a recipe says how many samples and steps.
     fn default() -> Self {
@@ -452,7 +398,10 @@ impl Default for GenerationPlan {
 
 impl GenerationPlan {
     /// What is sampled of each layer.
-    fn of<'a>(&'a self, dbn: &DbnConfig) -> impl Iterator<Item = SamplingConfig> + use<'a> {
+    pub(crate) fn of<'a>(
+        &'a self,
+        dbn: &DbnConfig,
+    ) -> impl Iterator<Item = SamplingConfig> + use<'a> {
         let depth = dbn.layers.len() - 1;
         let wanted = move |layer: &usize| self.layers.is_empty() || self.layers.contains(layer);
         (1..=depth).filter(wanted).map(|layer| SamplingConfig {
@@ -483,138 +432,28 @@ impl GenerationPlan {
     }
 }
 
-impl Unit {
-    /// Names of the units whose models this one needs.
-    #[must_use]
-    pub fn after(&self) -> Vec<&str> {
-        match &self.task {
-            Task::Generate(config) => vec![&config.model, &config.classifier],
-            Task::Dbn(_) | Task::KMeans(_) | Task::Classifier(_) => Vec::new(),
-        }
-    }
-
-    /// The unit's share of a run's work, in arbitrary units: for progress.
-    #[must_use]
-    pub fn weight(&self) -> f64 {
-        // Everything takes a moment.
-        self.cost() as f64 + 1.0
-    }
-
-    /// Rough multiplications, in millions: enough to put the longest units first.
-    fn cost(&self) -> u64 {
-        let observations = self.observations.unwrap_or(60_000) as u64;
-        let cost = match &self.task {
-            Task::Dbn(config) => {
-                let weights: usize = config
-                    .layers
-                    .windows(2)
-                    .map(|sizes| sizes[0] * sizes[1])
-                    .sum();
-                let updates = match self.series {
-                    Series::Untrained => 0,
-                    _ => config.training.total_updates(observations as usize),
-                };
-                weights as u64 * (5 * updates * config.training.batch as u64 + observations)
-            }
-            Task::KMeans(config) => {
-                // As measured: passing over the data costs most, for any k, since points that
-                // cannot change their cluster are not compared again.
-                784 * observations * (4_000 + 2 * config.k as u64 / 3)
-            }
-            // As measured: a convolution or two of each image, forth and back.
-            Task::Classifier(config) => config.epochs as u64 * observations * 6_000_000,
-            Task::Generate(config) => {
-                // As measured: few units change from step to step, and each is drawn.
-                let [below, above] = config.units.map(|units| units as u64);
-                let step = 3 * below * above / 5 + 30 * (below + above);
-                let replicas = config.sampling.replicas as u64;
-                config.sampling.samples as u64 * config.sampling.steps * replicas * step
-            }
-        };
-        cost / 1_000_000
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn choice(size: Size) -> Choice {
-        Choice {
-            size,
-            preset: None,
-            updates: None,
-            realizations: None,
-            data: "digits".into(),
-            seed: 1,
-        }
-    }
 
     #[test]
     fn every_recipe_survives_being_written_and_read() {
         for (name, _) in RECIPES {
             let recipe = Recipe::load(name).expect(name);
+            assert_eq!(recipe.figure.name(), name);
             let text = toml::to_string(&recipe).expect("TOML");
             assert_eq!(Recipe::parse(name, &text).expect("read back"), recipe);
         }
     }
 
     #[test]
-    fn units_have_names_of_their_own_and_the_longest_come_first() {
-        let plan = Recipe::load("fig2")
-            .expect("known")
-            .plan(choice(Size::Full))
-            .expect("valid");
-        assert_eq!(plan.units.len(), 12 * (3 + 13));
-        let names: std::collections::BTreeSet<_> = plan.units.iter().map(|u| &u.name).collect();
-        assert_eq!(names.len(), plan.units.len());
-        let first: Vec<_> = plan
-            .units
-            .iter()
-            .take_while(|unit| unit.realization == 0)
-            .collect();
-        assert!(
-            first
-                .windows(2)
-                .all(|pair| pair[0].cost() >= pair[1].cost())
-        );
-        assert_ne!(plan.units[0].seed, plan.units[20].seed);
-    }
-
-    #[test]
-    fn presets_and_updates_override_in_that_order() {
-        let updates = |preset, updates| {
-            let choice = Choice {
-                preset,
-                updates,
-                ..choice(Size::Quick)
-            };
-            let plan = Recipe::load("fig2")
-                .expect("known")
-                .plan(choice)
-                .expect("valid");
-            let config = plan.units.iter().find_map(|unit| match &unit.task {
-                Task::Dbn(config) => Some(config.training.clone()),
-                _ => None,
-            });
-            let training = config.expect("a network");
-            (training.epochs, training.updates)
-        };
-        assert_eq!(updates(None, None), (None, Some(4_000)));
-        assert_eq!(updates(Some(Preset::Paper), None), (Some(200), None));
-        assert_eq!(updates(Some(Preset::Paper), Some(200)), (None, Some(200)));
-    }
-
-    #[test]
     fn what_is_no_recipe_is_refused_with_its_place() {
-        let text = RECIPES[0]
-            .1
-            .replace("realizations = 12", "realisations = 12");
+        let (_, fig2) = RECIPES[1];
+        let text = fig2.replace("realizations = 12", "realisations = 12");
         let error = Recipe::parse("mine.toml", &text)
             .expect_err("unknown key")
             .to_string();
-        let line = RECIPES[0]
-            .1
+        let line = fig2
             .lines()
             .position(|line| line.contains("realizations = 12"));
         let place = format!("recipe mine.toml: line {}: ", line.expect("there") + 1);
@@ -622,9 +461,7 @@ mod tests {
             error.starts_with(&place) && error.contains("realisations"),
             "{error}"
         );
-        let text = RECIPES[0]
-            .1
-            .replace("learning_rate = 0.1", "learning_rate = 0.0");
+        let text = fig2.replace("learning_rate = 0.1", "learning_rate = 0.0");
         assert!(Recipe::parse("mine.toml", &text).is_err());
         assert!(
             Recipe::load("fig99")

@@ -12,7 +12,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::files::write_file;
-use crate::{Error, Generated, Unit};
+use crate::{Error, Generated, Node, Unit};
 
 /// Version of the record's layout. A record of another version is refused by name.
 pub const RECORD_VERSION: u32 = 1;
@@ -45,6 +45,9 @@ pub struct Record {
     /// What a layer generated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generated: Option<Generated>,
+    /// How the states of its layers merge.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hierarchy: Vec<Node>,
 }
 
 impl Record {
@@ -140,7 +143,7 @@ impl Series {
 pub struct Sidecar {
     /// For each layer its frequency spectrum: pairs (k, m_k), k ascending.
     pub spectra: Vec<Vec<(u64, u64)>>,
-    /// Some of the samples.
+    /// Some of the samples; or the images of the nodes of a hierarchy, one after the other.
     pub images: Option<Images>,
 }
 

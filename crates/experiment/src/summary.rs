@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use resrel_measure::{Candidate, Critical, Estimate, Measure, Spectrum};
 
-use crate::{Error, Generated, Images, Record, Series, Sidecar};
+use crate::{Error, Generated, Images, Record, Series, Sidecar, Variant};
 
 /// A mean over realizations.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -128,8 +128,8 @@ impl<'a> Summary<'a> {
     ///
     /// # Errors
     /// [`Error::Record`] if a record has not one spectrum a layer, or one is no spectrum.
-    pub fn new(records: &'a [(Record, Sidecar)]) -> Result<Self, Error> {
-        let mut units: Vec<&(Record, Sidecar)> = records.iter().collect();
+    pub fn new(records: impl IntoIterator<Item = &'a (Record, Sidecar)>) -> Result<Self, Error> {
+        let mut units: Vec<&(Record, Sidecar)> = records.into_iter().collect();
         units.sort_by_key(|(record, _)| {
             (
                 record.unit.series,
@@ -226,6 +226,22 @@ impl<'a> Summary<'a> {
     pub fn realizations(&self, series: Series) -> usize {
         self.realizations.get(&series).copied().unwrap_or(0)
     }
+}
+
+/// The networks that were compared, in the order of the recipe, each with the summary of its records.
+///
+/// # Errors
+/// See [`Summary::new`].
+pub fn variants(records: &[(Record, Sidecar)]) -> Result<Vec<(&Variant, Summary<'_>)>, Error> {
+    let mut groups: BTreeMap<&Variant, Vec<&(Record, Sidecar)>> = BTreeMap::new();
+    for record in records {
+        if let Some(variant) = &record.0.unit.variant {
+            groups.entry(variant).or_default().push(record);
+        }
+    }
+    let groups = groups.into_iter();
+    let summaries = groups.map(|(variant, records)| Ok((variant, Summary::new(records)?)));
+    summaries.collect()
 }
 
 /// What belongs to one layer.

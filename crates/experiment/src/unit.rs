@@ -16,6 +16,7 @@ use resrel_measure::{Measure, StateCounts, classification_error};
 use resrel_networks::{Classifier, ClassifierConfig};
 
 use crate::generated::forget;
+use crate::hierarchy::hierarchy;
 use crate::{
     Error, GenerateConfig, GenerateEvent, Generated, Images, Labels, RECORD_VERSION, Record,
     Series, Sidecar, Task, Unit, generate,
@@ -71,6 +72,7 @@ pub(crate) fn run_unit(
         monitoring: Vec::new(),
         test_error: None,
         generated: None,
+        hierarchy: Vec::new(),
     };
     let mut sidecar = Sidecar::default();
     match &unit.task {
@@ -86,6 +88,12 @@ pub(crate) fn run_unit(
             let states = work.timed("states", |_| trained.dbn.states(workers, &inputs))?;
             let measured = work.timed("measure", |_| measure_layers(&states, samples))?;
             (record.layers, sidecar.spectra) = measured.into_iter().unzip();
+            if let Some(config) = &unit.hierarchy {
+                let tree = work.timed("hierarchy", |_| {
+                    hierarchy(config, &states, samples, data.image_shape)
+                });
+                (record.hierarchy, sidecar.images) = tree;
+            }
             record.monitoring = trained.monitoring;
             record.seconds_per_pass = trained.seconds_per_pass;
         }

@@ -190,7 +190,7 @@ fn claims_are_judged_from_records() {
     let summary = Summary::new(&outcome.records).expect("records");
     assert_eq!(summary.layers(Series::Trained).len(), 3);
     assert_eq!(summary.realizations(Series::KMeans), 2);
-    let judgements = judge(plan.recipe.figure, &summary, &plan.recipe.rules);
+    let judgements = judge(plan.recipe.figure, &summary, &[], &plan.recipe.rules);
     let verdict = |number: &str| {
         judgements
             .iter()

@@ -2,10 +2,10 @@
 //! plane of resolution and relevance, (b) frequency spectra, (c) the exponent β and (d) the
 //! classification error of every layer.
 
-mod exponent;
-mod per_layer;
-mod plane;
-mod spectra;
+pub(crate) mod exponent;
+pub(crate) mod per_layer;
+pub(crate) mod plane;
+pub(crate) mod spectra;
 
 use resrel_experiment::{Record, Series, Sidecar, Summary};
 
@@ -16,31 +16,23 @@ use crate::{Artefact, Error};
 
 /// Draws Figure 2 from the records of any number of units: the files `fig2a` … `fig2d` as SVG, PNG
 /// and CSV, and `fig2.svg` and `fig2.png` with all four panels.
-///
-/// Values are means over realizations with their standard errors. What the records lack (a series,
-/// a layer's β) is left out, and the panel says so. The same records, in any order, give the same
-/// bytes.
-///
-/// # Errors
-/// [`Error::NoRecords`] without a measured layer; [`Error::Record`] if a
-/// record and its spectra do not fit; [`Error::Png`] if a picture cannot be rasterised.
-pub fn fig2(records: &[(Record, Sidecar)]) -> Result<Vec<Artefact>, Error> {
+pub(crate) fn draw(records: &[(Record, Sidecar)]) -> Result<Vec<Artefact>, Error> {
     if records.iter().all(|(record, _)| record.layers.is_empty()) {
         return Err(Error::NoRecords);
     }
     let summary = Summary::new(records)?;
-    let panels = [
-        plane::draw(&summary),
+    let panels = vec![
+        plane::draw(&summary, plane::Bars::Errors),
         spectra::draw(&summary),
         exponent::draw(&summary),
         per_layer::classification_error(&summary),
     ];
     let title = "Figure 2: critical data grouping";
-    figure("fig2", title, &panels, 2, &about(&summary))
+    figure("fig2", title, panels, 2, &about(&summary))
 }
 
 /// One line that says what was measured, and how often.
-fn about(summary: &Summary) -> String {
+pub(crate) fn about(summary: &Summary) -> String {
     let counts: Vec<String> = SERIES
         .into_iter()
         .rev()
@@ -65,13 +57,13 @@ const SERIES: [Series; 4] = [
 ];
 
 /// The name that figures and tables use.
-fn series_name(series: Series) -> &'static str {
+pub(crate) fn series_name(series: Series) -> &'static str {
     series.name()
 }
 
 /// The paper's markers: filled black squares, open blue squares, open green circles, filled orange
 /// triangles.
-fn series_marker(series: Series) -> Marker {
+pub(crate) fn series_marker(series: Series) -> Marker {
     let (colour, shape, filled) = match series {
         Series::Trained => (BLACK, Shape::Square, true),
         Series::Untrained => (BLUE, Shape::Square, false),

@@ -2,9 +2,9 @@
 //! of three layers, (d–f) the frequencies of their labels, (g) generation ability and (h) classification
 //! error against β; and, beyond the paper, (i) how the labels settled.
 
-mod against_beta;
+pub(crate) mod against_beta;
 mod labels;
-mod samples;
+pub(crate) mod samples;
 mod settling;
 
 pub use samples::samples_plot;
@@ -20,31 +20,24 @@ const PAPER: [&str; 3] = ["H2", "H6", "H10"];
 /// Draws Figure 3 from the records of any number of units: the files `fig3a` … `fig3i`, and `fig3.svg` and
 /// `fig3.png` with all nine panels.
 ///
-/// Values are means over realizations with their standard errors; samples are of the first. What the
-/// records lack is left out, and the panel says so. The same records, in any order, give the same bytes.
-///
-/// # Errors
-/// [`Error::NoRecords`] without samples; [`Error::Record`] if a record and its companion do not fit;
-/// [`Error::Png`] if a picture cannot be rasterised.
-pub fn fig3(records: &[(Record, Sidecar)]) -> Result<Vec<Artefact>, Error> {
+/// Samples are of the first realization.
+pub(crate) fn draw(records: &[(Record, Sidecar)]) -> Result<Vec<Artefact>, Error> {
     let summary = Summary::new(records)?;
     let shown = shown(&summary.generated).ok_or(Error::NoRecords)?;
     let mut panels = Vec::new();
-    for (letter, layer) in ('a'..).zip(shown) {
-        panels.push(samples::draw(letter, layer));
-    }
-    for (letter, layer) in ('d'..).zip(shown) {
-        panels.push(labels::draw(letter, layer));
-    }
+    panels.extend(shown.map(samples::draw));
+    panels.extend(shown.map(labels::draw));
     panels.push(against_beta::ability(&summary));
     panels.push(against_beta::classification_error(&summary));
     panels.push(settling::draw(shown));
     let title = "Figure 3: generation by the layers";
-    figure("fig3", title, &panels, 3, &about(&summary))
+    figure("fig3", title, panels, 3, &about(&summary))
 }
 
 /// A shallow, a middle and a deep layer: the paper's where they are.
-fn shown<'a, 'b>(layers: &'a [GeneratedLayer<'b>]) -> Option<[&'a GeneratedLayer<'b>; 3]> {
+pub(crate) fn shown<'a, 'b>(
+    layers: &'a [GeneratedLayer<'b>],
+) -> Option<[&'a GeneratedLayer<'b>; 3]> {
     let of_paper = PAPER.map(|name| layers.iter().find(|layer| layer.name == name));
     if let [Some(shallow), Some(middle), Some(deep)] = of_paper {
         return Some([shallow, middle, deep]);
@@ -58,7 +51,7 @@ fn shown<'a, 'b>(layers: &'a [GeneratedLayer<'b>]) -> Option<[&'a GeneratedLayer
 }
 
 /// One line that says what was sampled, and how often.
-fn about(summary: &Summary) -> String {
+pub(crate) fn about(summary: &Summary) -> String {
     let first = summary.generated.iter().find_map(|layer| layer.all.first());
     let chains = first.map_or_else(String::new, |generated| {
         let sampling = &generated.sampling;

@@ -15,17 +15,18 @@ pub(crate) struct Drawn {
 }
 
 /// The files of a figure: for each panel `NAMEa` … as SVG, PNG and (where it has numbers) CSV, and
-/// `NAME.svg` and `NAME.png` with all of them in rows of `columns`. `about` stands below.
+/// `NAME.svg` and `NAME.png` with all of them in rows of `columns`. `about` stands below. Panels get their
+/// letters here, in their order.
 pub(crate) fn figure(
     name: &str,
     title: &str,
-    panels: &[Drawn],
+    mut panels: Vec<Drawn>,
     columns: usize,
     about: &str,
 ) -> Result<Vec<Artefact>, Error> {
     let mut artefacts = Vec::new();
-    for Drawn { panel, csv } in panels {
-        let letter = panel.letter.map_or_else(String::new, String::from);
+    for (letter, Drawn { panel, csv }) in ('a'..).zip(&mut panels) {
+        panel.letter = Some(letter);
         let stem = format!("{name}{letter}");
         let panel = panel.with_note(about);
         let mut page = Svg::default();
@@ -37,7 +38,7 @@ pub(crate) fn figure(
             artefacts.push(Artefact::new(&stem, "csv", csv.clone().into_bytes()));
         }
     }
-    let svg = combined(title, panels, columns, about);
+    let svg = combined(title, &panels, columns, about);
     artefacts.push(Artefact::new(name, "png", png(name, &svg)?));
     artefacts.push(Artefact::new(name, "svg", svg.into_bytes()));
     artefacts.sort_by(|a, b| a.name.cmp(&b.name));

@@ -9,25 +9,52 @@
 )]
 
 mod axis;
+mod compare;
 mod error;
 mod fig2;
 mod fig3;
 mod figure;
+mod hierarchy;
+mod letters;
 mod look;
 mod msr;
 mod panel;
 mod plot;
 mod png;
+mod spread;
 mod svg;
 mod theory;
 
 pub use error::Error;
-pub use fig2::fig2;
-pub use fig3::{fig3, samples_plot};
+pub use fig3::samples_plot;
 pub use msr::msr_plot;
 pub use plot::{Picture, fit_plot, limit_plot, measure_plot};
 
 use png::png;
+use resrel_experiment::{Figure, Record, Sidecar};
+
+/// Draws a figure from the records of any number of units: each panel as SVG, PNG and CSV, and all of them on one
+/// page.
+///
+/// Values are means over realizations with their standard errors (figure S1: standard deviations). What the
+/// records lack (a series, a layer's β) is left out, and the panel says so. The same records, in any order, give
+/// the same bytes.
+///
+/// # Errors
+/// [`Error::NoRecords`] if there is nothing of what the figure shows; [`Error::Record`] if a record and its
+/// companion do not fit; [`Error::Png`] if a picture cannot be rasterised.
+pub fn draw(figure: Figure, records: &[(Record, Sidecar)]) -> Result<Vec<Artefact>, Error> {
+    match figure {
+        Figure::Fig1 => hierarchy::draw(records),
+        Figure::Fig2 => fig2::draw(records),
+        Figure::Fig3 => fig3::draw(records),
+        Figure::FigS1 => spread::draw(records),
+        Figure::FigS3 => letters::draw(records),
+        Figure::FigS2 | Figure::FigS4 | Figure::Schedule | Figure::Sweep => {
+            compare::draw(figure, records)
+        }
+    }
+}
 
 /// A finished file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Colours and lines that all figures share.
 
-use crate::svg::Stroke;
+use crate::svg::{Marker, Shape, Stroke};
 
 /// Okabe and Ito's colours, which all kinds of colour vision tell apart
 /// (Okabe, Ito, "Color Universal Design", 2008).
@@ -19,4 +19,29 @@ pub(crate) fn joining(colour: &'static str) -> Stroke {
         width: 1.2,
         dash: "",
     }
+}
+
+/// From dark to light, for things that have an order: ten steps of viridis (van der Walt, Smith, 2015)
+/// without its palest end.
+const SHADES: [&str; 10] = [
+    "#440154", "#482173", "#433e85", "#38598c", "#2d708e", "#25858e", "#1e9b8a", "#2ab07f",
+    "#52c569", "#86d549",
+];
+
+/// Markers of `count` things in order, from dark to light. Shapes and fill alternate, so that no two
+/// neighbours need their colours to be told apart.
+pub(crate) fn ordered(count: usize) -> Vec<Marker> {
+    let shapes = [
+        Shape::Square,
+        Shape::Circle,
+        Shape::Triangle,
+        Shape::Diamond,
+    ];
+    let marker = |place: usize| Marker {
+        colour: SHADES[place * (SHADES.len() - 1) / (count.max(2) - 1)],
+        shape: shapes[place % shapes.len()],
+        filled: place % 2 == 0,
+        radius: 4.8,
+    };
+    (0..count).map(marker).collect()
 }

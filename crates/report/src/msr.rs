@@ -91,6 +91,7 @@ fn panel(units: &[(&str, &Msr)]) -> Panel {
     let highest = heights.fold(0.5_f64, |top, point| top.max(point.relevance));
     Panel {
         letter: None,
+        heading: None,
         title: "Multi-scale relevance".to_owned(),
         x: Axis::linear("resolution *H*[*s*] / ln *M*", -0.03, 1.04),
         y: Axis::linear("relevance *H*[*k*] / ln *M*", -0.02, highest + 0.05),

@@ -22,6 +22,9 @@ const FRAME_WIDTH: f64 = WIDTH - LEFT - RIGHT;
 const FRAME_HEIGHT: f64 = HEIGHT - TOP - BOTTOM;
 
 const LEGEND_LINE: f64 = 20.0;
+const LEGEND_SIZE: f64 = 12.5;
+/// Rows of a legend that have room above the frame.
+const LEGEND_ROWS: usize = 4;
 const NOTE_LINE: f64 = 15.0;
 const NOTE_SIZE: f64 = 11.0;
 const TICK_SIZE: f64 = 14.0;
@@ -78,11 +81,13 @@ pub(crate) struct Entry {
 pub(crate) struct Panel {
     /// Which panel of a figure of several it is.
     pub letter: Option<char>,
+    /// A line at the top, in place of a row of the legend.
+    pub heading: Option<String>,
     pub title: String,
     pub x: Axis,
     pub y: Axis,
     pub items: Vec<Item>,
-    /// In two columns, filled row by row.
+    /// In two columns, filled row by row, above the frame; below it where it does not fit there.
     pub legend: Vec<Entry>,
     /// What the panel leaves out.
     pub notes: Vec<String>,
@@ -97,7 +102,34 @@ impl Panel {
     /// Height with the notes.
     pub(crate) fn height(&self) -> f64 {
         let notes = self.note_lines().len();
-        HEIGHT + NOTE_LINE * notes as f64
+        HEIGHT + self.legend_below() + NOTE_LINE * notes as f64
+    }
+
+    /// Columns and rows of the legend, and whether they have room above the frame.
+    fn legend_cut(&self) -> (usize, usize, bool) {
+        let two = self.legend.len().div_ceil(2);
+        let wide = 42.0 + 36.0 + self.widest(0, 2) + self.widest(1, 2) > WIDTH - 10.0;
+        if wide {
+            (1, self.legend.len(), false)
+        } else {
+            let heading = usize::from(self.heading.is_some());
+            (2, two, two + heading <= LEGEND_ROWS)
+        }
+    }
+
+    /// Height of the legend below the frame.
+    fn legend_below(&self) -> f64 {
+        match self.legend_cut() {
+            (.., true) => 0.0,
+            (_, rows, false) => LEGEND_LINE * rows as f64 + 4.0,
+        }
+    }
+
+    /// Width of the longest text in a column of the legend, of so many.
+    fn widest(&self, column: usize, of: usize) -> f64 {
+        let entries = self.legend.iter().skip(column).step_by(of);
+        let widths = entries.map(|entry| text_width(&entry.text, LEGEND_SIZE));
+        widths.fold(0.0, f64::max)
     }
 
     /// Empty space at the top.
@@ -133,6 +165,9 @@ impl Panel {
         if let Some(letter) = self.letter {
             svg.text(10.0, 26.0, &format!("({letter})"), bold);
         }
+        if let Some(heading) = &self.heading {
+            svg.text(LEFT, 26.0, heading, font(14.0, Anchor::Start));
+        }
         for item in &self.items {
             self.draw_item(&mut svg, item);
         }
@@ -147,7 +182,7 @@ impl Panel {
                 colour: GREY,
                 ..font(NOTE_SIZE, Anchor::Start)
             };
-            let y = HEIGHT + NOTE_LINE * i as f64 + 4.0;
+            let y = HEIGHT + self.legend_below() + NOTE_LINE * i as f64 + 4.0;
             svg.text(10.0, y, line, note);
         }
         svg
@@ -260,24 +295,28 @@ impl Panel {
     }
 
     fn draw_legend(&self, svg: &mut Svg) {
-        let rows = self.legend.len().div_ceil(2);
+        let (columns, rows, above) = self.legend_cut();
         let font = Font {
-            size: 12.5,
+            size: LEGEND_SIZE,
             bold: false,
             colour: INK,
             anchor: Anchor::Start,
         };
-        let widest = |column: usize| {
-            let entries = self.legend.iter().skip(column).step_by(2);
-            let widths = entries.map(|entry| text_width(&entry.text, font.size));
-            widths.fold(0.0, f64::max)
-        };
         // The second column starts behind the longest text of the first, and ends in the panel.
-        let column = 42.0 + widest(0);
-        let left = LEFT.min(WIDTH - (column + 36.0 + widest(1)));
+        let column = 42.0 + self.widest(0, columns);
+        let room = match columns {
+            2 => column + 36.0 + self.widest(1, 2),
+            _ => 36.0 + self.widest(0, 1),
+        };
+        let left = LEFT.min(WIDTH - room).max(10.0);
+        let top = if above {
+            TOP - 12.0 - LEGEND_LINE * (rows.max(1) - 1) as f64
+        } else {
+            HEIGHT + 2.0
+        };
         for (i, entry) in self.legend.iter().enumerate() {
-            let x = left + if i % 2 == 0 { 0.0 } else { column };
-            let y = TOP - 12.0 - LEGEND_LINE * (rows - 1 - i / 2) as f64;
+            let x = left + column * (i % columns) as f64;
+            let y = top + LEGEND_LINE * (i / columns) as f64;
             if let Some(stroke) = entry.stroke {
                 svg.polyline(&[(x, y), (x + 28.0, y)], stroke);
             }

@@ -124,6 +124,7 @@ fn plane(m: u64, measure: Option<&Measure>, letter: Option<char>) -> Panel {
     }
     Panel {
         letter,
+        heading: None,
         title: "Relevance against resolution".to_owned(),
         x: Axis::linear("resolution *H*[*s*] / ln *M*", -0.03, 1.04),
         y: Axis::linear("relevance *H*[*k*] / ln *M*", -0.02, highest + 0.05),
@@ -180,6 +181,7 @@ fn degeneracies(spectrum: &Spectrum, fit: Option<&PowerLaw>, letter: Option<char
     });
     Panel {
         letter,
+        heading: None,
         title: "Number of states of each frequency".to_owned(),
         x: Axis::log("frequency *k*", 0.7, widest * 1.7),
         y: Axis::log("degeneracy *m*_{*k*}", lowest / 2.0, highest * 2.5),

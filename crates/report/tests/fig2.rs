@@ -2,8 +2,8 @@
 
 mod support;
 
-use resrel_experiment::Series;
-use resrel_report::{Error, fig2};
+use resrel_experiment::{Figure, Series};
+use resrel_report::{Error, draw};
 
 use support::{Recorded, rounded, text, unit};
 
@@ -52,7 +52,7 @@ fn records() -> Vec<Recorded> {
 
 #[test]
 fn picture_and_tables() {
-    let artefacts = fig2(&records()).unwrap();
+    let artefacts = draw(Figure::Fig2, &records()).unwrap();
     insta::assert_snapshot!("fig2.svg", text(&artefacts, "fig2.svg"));
     for name in ["fig2a.csv", "fig2b.csv", "fig2c.csv", "fig2d.csv"] {
         insta::assert_snapshot!(name, rounded(text(&artefacts, name)));
@@ -61,7 +61,7 @@ fn picture_and_tables() {
 
 #[test]
 fn every_panel_comes_in_three_formats() {
-    let artefacts = fig2(&records()).unwrap();
+    let artefacts = draw(Figure::Fig2, &records()).unwrap();
     let names: Vec<&str> = artefacts.iter().map(|a| a.name.as_str()).collect();
     let mut expected = vec!["fig2.png".to_owned(), "fig2.svg".to_owned()];
     for panel in ["fig2a", "fig2b", "fig2c", "fig2d"] {
@@ -83,15 +83,15 @@ fn every_panel_comes_in_three_formats() {
 #[test]
 fn order_of_records_does_not_matter() {
     let mut records = records();
-    let artefacts = fig2(&records).unwrap();
+    let artefacts = draw(Figure::Fig2, &records).unwrap();
     records.reverse();
-    assert_eq!(fig2(&records).unwrap(), artefacts);
+    assert_eq!(draw(Figure::Fig2, &records).unwrap(), artefacts);
 }
 
 #[test]
 fn what_is_missing_is_said() {
     let one = unit(Series::Trained, 0, &[("node", &[(1, 1)], None)]);
-    let artefacts = fig2(&[one]).unwrap();
+    let artefacts = draw(Figure::Fig2, &[one]).unwrap();
     let plane = text(&artefacts, "fig2a.svg");
     assert!(plane.contains("No values: trained, untrained, shuffled, k-means."));
     assert!(plane.contains(">no values<"));
@@ -106,9 +106,9 @@ fn what_is_missing_is_said() {
     ] {
         let mut some = records();
         some.retain(|(record, _)| record.unit.series != left_out);
-        assert_eq!(fig2(&some).unwrap().len(), 14);
+        assert_eq!(draw(Figure::Fig2, &some).unwrap().len(), 14);
     }
-    let artefacts = fig2(&records()[..1]).unwrap();
+    let artefacts = draw(Figure::Fig2, &records()[..1]).unwrap();
     let exponents = text(&artefacts, "fig2c.svg");
     assert!(exponents.contains("undefined, trained: H1."));
     assert!(exponents.contains("standard error of the fit"));
@@ -117,16 +117,19 @@ fn what_is_missing_is_said() {
 
 #[test]
 fn records_that_do_not_fit_are_refused() {
-    assert!(matches!(fig2(&[]), Err(Error::NoRecords)));
+    assert!(matches!(draw(Figure::Fig2, &[]), Err(Error::NoRecords)));
     let mut records = records();
     records[0].1.spectra.pop();
-    let error = fig2(&records).unwrap_err().to_string();
+    let error = draw(Figure::Fig2, &records).unwrap_err().to_string();
     assert!(
         error.contains("Trained-r00") && error.contains("4 layers"),
         "{error}"
     );
     records[0].1.spectra.push(vec![(0, 3)]);
-    assert!(matches!(fig2(&records), Err(Error::Record(_))));
+    assert!(matches!(
+        draw(Figure::Fig2, &records),
+        Err(Error::Record(_))
+    ));
 }
 
 #[test]
@@ -137,7 +140,7 @@ fn names_cannot_break_the_files() {
         &[("a<b,\"c\"&\u{1}*_{", &[(1, 10), (2, 3), (7, 1)], Some(0.1))],
     );
     unit.0.data = "x</text>\u{0}".to_owned();
-    let artefacts = fig2(&[unit]).unwrap();
+    let artefacts = draw(Figure::Fig2, &[unit]).unwrap();
     assert!(text(&artefacts, "fig2d.csv").contains("\"a<b,\"\"c\"\"&\u{1}*_{\",1,0.1,"));
     assert!(!text(&artefacts, "fig2.svg").contains("x</text>"));
 }

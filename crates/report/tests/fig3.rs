@@ -3,9 +3,9 @@
 mod support;
 
 use resrel_boltzmann::{Convergence, SamplingConfig};
-use resrel_experiment::{Generated, Images, Moment, Quality, Series};
+use resrel_experiment::{Figure, Generated, Images, Moment, Quality, Series};
 use resrel_measure::Generation;
-use resrel_report::{Error, fig3};
+use resrel_report::{Error, draw};
 
 use support::{Recorded, rounded, text, unit};
 
@@ -82,7 +82,7 @@ fn records() -> Vec<Recorded> {
 
 #[test]
 fn picture_and_tables() {
-    let artefacts = fig3(&records()).unwrap();
+    let artefacts = draw(Figure::Fig3, &records()).unwrap();
     insta::assert_snapshot!("fig3.svg", text(&artefacts, "fig3.svg"));
     for letter in 'd'..='i' {
         let name = format!("fig3{letter}.csv");
@@ -93,14 +93,14 @@ fn picture_and_tables() {
 #[test]
 fn order_of_records_does_not_matter() {
     let mut records = records();
-    let artefacts = fig3(&records).unwrap();
+    let artefacts = draw(Figure::Fig3, &records).unwrap();
     records.reverse();
-    assert_eq!(fig3(&records).unwrap(), artefacts);
+    assert_eq!(draw(Figure::Fig3, &records).unwrap(), artefacts);
 }
 
 #[test]
 fn an_infinite_divergence_and_unmixed_chains_are_said() {
-    let artefacts = fig3(&records()).unwrap();
+    let artefacts = draw(Figure::Fig3, &records()).unwrap();
     let ability = text(&artefacts, "fig3g.svg");
     assert!(ability.contains("infinite and the ability 0, in H10."));
     assert!(ability.contains("Chains not shown to have mixed: H2."));
@@ -111,9 +111,12 @@ fn an_infinite_divergence_and_unmixed_chains_are_said() {
 
 #[test]
 fn what_is_missing_is_said() {
-    assert!(matches!(fig3(&[]), Err(Error::NoRecords)));
+    assert!(matches!(draw(Figure::Fig3, &[]), Err(Error::NoRecords)));
     let all = records();
-    assert!(matches!(fig3(&all[..2]), Err(Error::NoRecords)));
+    assert!(matches!(
+        draw(Figure::Fig3, &all[..2]),
+        Err(Error::NoRecords)
+    ));
     // Samples alone: nothing to draw them against, and neither labels nor images.
     let mut bare = all[4].clone();
     bare.1.images = None;
@@ -121,7 +124,7 @@ fn what_is_missing_is_said() {
         generated.quality = Quality::default();
         generated.moments.clear();
     }
-    let artefacts = fig3(&[bare]).unwrap();
+    let artefacts = draw(Figure::Fig3, &[bare]).unwrap();
     assert!(text(&artefacts, "fig3a.svg").contains("The data are no images."));
     assert!(text(&artefacts, "fig3d.svg").contains("The samples have no labels."));
     assert!(text(&artefacts, "fig3g.svg").contains("undefined: H6."));

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use resrel::experiment::{
-    Figure, Judgement, Plan, Record, Series, Sidecar, Summary, judge, write_file,
+    Judgement, Plan, Record, Series, Sidecar, Summary, Variant, judge, variants, write_file,
 };
 use resrel::measure::{Critical, Measure};
-use resrel_report::{fig2, fig3};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::console::Console;
@@ -45,6 +45,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
             "units": plan.units.len(),
             "layers": report.layers,
             "critical": report.critical,
+            "networks": report.networks,
             "records": report.records,
             "claims": report.claims,
             "figures": report.files,
@@ -59,8 +60,10 @@ pub struct Report {
     pub text: String,
     /// The layers of the first trained network.
     pub layers: Vec<Measure>,
-    /// The critical layer over all realizations.
+    /// The critical layer over all realizations; `None` where several networks are compared.
     pub critical: Option<Critical>,
+    /// The networks that are compared, if any are.
+    pub networks: Vec<Network>,
     /// Every record.
     pub records: Vec<Record>,
     /// The claims.
@@ -69,44 +72,72 @@ pub struct Report {
     pub files: Vec<PathBuf>,
 }
 
+/// One of the networks that are compared.
+#[derive(Serialize)]
+pub struct Network {
+    /// Its sweep and what it has of it.
+    #[serde(flatten)]
+    variant: Variant,
+    /// Its critical layer over all realizations.
+    critical: Option<Critical>,
+    /// The layers of its first realization.
+    layers: Vec<Measure>,
+}
+
 /// Draws the figures of a run's records into its folder.
 pub fn draw(plan: &Plan, records: &[(Record, Sidecar)], out: &Path) -> Result<Report, Failure> {
-    let summary = Summary::new(records)?;
     let figure = plan.recipe.figure;
-    let artefacts = match figure {
-        Figure::Fig2 => fig2(records)?,
-        Figure::Fig3 => fig3(records)?,
-    };
     let mut files = Vec::new();
-    for artefact in artefacts {
+    for artefact in resrel_report::draw(figure, records)? {
         let path = out.join("figures").join(&artefact.name);
         write_file(&path, &artefact.bytes)?;
         files.push(path);
     }
-    let claims = judge(figure, &summary, &plan.recipe.rules);
-    let trained = records
-        .iter()
-        .find(|(record, _)| record.unit.series == Series::Trained);
-    let layers = trained.map_or_else(Vec::new, |(record, _)| record.layers.clone());
-    let critical = summary.critical(Series::Trained);
-    let mut text = table::summary(&summary);
+    let summary = Summary::new(records)?;
+    let compared = variants(records)?;
+    let claims = judge(figure, &summary, &compared, &plan.recipe.rules);
+    let layers = first_layers(records, None);
     let realizations = summary.realizations(Series::Trained);
-    text += "\nH[s] and H[k] are fractions of ln M";
+    let mut note = "\nH[s] and H[k] are fractions of ln M".to_owned();
     if realizations > 1 {
-        text += &format!("; means over {realizations} realizations ± standard errors");
+        note += &format!("; means over {realizations} realizations ± standard errors");
     }
-    text += &format!(".\n{}\n\n", table::verdict(critical.as_ref()));
-    if !summary.generated.is_empty() {
-        text += &format!("{}\n", table::generated(&summary));
+    let (mut text, critical);
+    if compared.is_empty() {
+        critical = summary.critical(Series::Trained);
+        text = table::summary(&summary) + &note;
+        text += &format!(".\n{}\n\n", table::verdict(critical.as_ref()));
+        if !summary.generated.is_empty() {
+            text += &format!("{}\n", table::generated(&summary));
+        }
+    } else {
+        critical = None;
+        text = table::networks(&compared) + &note + ".\n\n";
     }
     text += &table::claims(&claims);
+    let networks = compared.iter().map(|(variant, summary)| Network {
+        variant: (*variant).clone(),
+        critical: summary.critical(Series::Trained),
+        layers: first_layers(records, Some(variant)),
+    });
+    let networks = networks.collect();
     let records = records.iter().map(|(record, _)| record.clone()).collect();
     Ok(Report {
         text,
         layers,
         critical,
+        networks,
         records,
         claims,
         files,
     })
+}
+
+/// The layers of the first trained network, or of this one.
+fn first_layers(records: &[(Record, Sidecar)], variant: Option<&Variant>) -> Vec<Measure> {
+    let trained = records.iter().find(|(record, _)| {
+        let Record { unit, .. } = record;
+        unit.series == Series::Trained && (variant.is_none() || unit.variant.as_ref() == variant)
+    });
+    trained.map_or_else(Vec::new, |(record, _)| record.layers.clone())
 }

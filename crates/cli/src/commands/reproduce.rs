@@ -27,7 +27,7 @@ const EMBEDDED: &str = "digits";
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: resrel reproduce fig2 --quick --data mnist")]
 pub struct Arguments {
-    /// fig2, fig3, or the path of a TOML file
+    /// fig1, fig2, fig3, figS1 to figS4, schedule, or the path of a TOML file
     #[arg(required_unless_present = "status")]
     recipe: Option<String>,
     /// A small network on few images: at most 20 seconds on two cores
@@ -283,6 +283,7 @@ fn show(plan: &Plan, report: &Report, out: &Path, console: &Console) -> Result<(
         "out": out,
         "layers": report.layers,
         "critical": report.critical,
+        "networks": report.networks,
         "records": report.records,
         "claims": report.claims,
         "figures": report.files,

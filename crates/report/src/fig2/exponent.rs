@@ -22,7 +22,7 @@ const ZIPF: Stroke = Stroke {
     dash: "7 4",
 };
 
-pub(super) fn draw(summary: &Summary) -> Drawn {
+pub(crate) fn draw(summary: &Summary) -> Drawn {
     let mut csv = String::from(
         "series,layer,realizations,beta_mle,beta_mle_stderr,stderr_from,beta_lsq,beta_lsq_stderr\n",
     );
@@ -47,7 +47,7 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
             );
         }
     }
-    let mut points = points(summary, "*β*", |layer| {
+    let mut points = points(summary, &NETWORKS, "*β*", |layer| {
         let (mean, _) = estimate(layer)?;
         Some(Value {
             value: mean.value,
@@ -75,7 +75,8 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
     items.append(&mut points.items);
     Drawn {
         panel: Panel {
-            letter: Some('c'),
+            letter: None,
+            heading: None,
             title: "Exponent of every layer".to_owned(),
             x: Panel::names_axis("layer", &points.names),
             y: Axis::log(

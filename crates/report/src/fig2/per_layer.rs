@@ -10,21 +10,21 @@ use crate::figure::{Drawn, cell, quoted};
 use crate::look::joining;
 use crate::panel::{Entry, Item, Panel, Point};
 
-/// Drawn in this order.
+/// The networks of panels (c) and (d), in the order in which they are drawn.
 pub(super) const NETWORKS: [Series; 2] = [Series::Untrained, Series::Trained];
 
-/// How far the two networks' points are moved apart, in layers, so that bars do not cover.
+/// How far two networks' points are moved apart, in layers, so that bars do not cover.
 const APART: f64 = 0.16;
 
 /// A value of one layer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Value {
+pub(crate) struct Value {
     pub value: f64,
     pub stderr: Option<f64>,
 }
 
 /// The networks' layers in one list of names, with their points.
-pub(super) struct Points {
+pub(crate) struct Points {
     pub names: Vec<String>,
     pub items: Vec<Item>,
     pub legend: Vec<Entry>,
@@ -34,14 +34,15 @@ pub(super) struct Points {
 }
 
 /// Collects `value` of every layer of the networks.
-pub(super) fn points(
+pub(crate) fn points(
     summary: &Summary,
+    networks: &[Series],
     what: &str,
     value: impl Fn(&Layer) -> Option<Value>,
 ) -> Points {
     let mut names: Vec<String> = Vec::new();
-    for series in NETWORKS.into_iter().rev() {
-        for layer in summary.layers(series) {
+    for series in networks.iter().rev() {
+        for layer in summary.layers(*series) {
             if names.iter().all(|name| name != layer.name) {
                 names.push(layer.name.to_owned());
             }
@@ -55,26 +56,24 @@ pub(super) fn points(
         notes: Vec::new(),
         range: None,
     };
-    let drawn = |series| {
+    let drawn = |series: &&Series| {
         summary
-            .layers(series)
+            .layers(**series)
             .iter()
             .any(|layer| value(layer).is_some())
     };
-    let apart = if NETWORKS.into_iter().all(drawn) {
-        APART
-    } else {
-        0.0
-    };
-    for (series, shift) in NETWORKS.into_iter().zip([apart, -apart]) {
+    let drawn = networks.iter().filter(drawn).count();
+    let mut place = 0;
+    for series in networks.iter().copied() {
         let layers = summary.layers(series);
         let mut points = Vec::new();
         let mut undefined = Vec::new();
         for layer in layers {
-            let place = all.names.iter().position(|name| name == layer.name);
-            match (place, value(layer)) {
-                (Some(place), Some(value)) => points.push(Point {
-                    x: place as f64 + shift,
+            let name = all.names.iter().position(|name| name == layer.name);
+            match (name, value(layer)) {
+                (Some(name), Some(value)) => points.push(Point {
+                    // The first to be drawn is the rightmost.
+                    x: name as f64 + APART * (drawn as f64 - 1.0 - 2.0 * place as f64),
                     y: value.value,
                     x_stderr: 0.0,
                     y_stderr: value.stderr.unwrap_or(0.0),
@@ -97,6 +96,7 @@ pub(super) fn points(
             let (low, high) = all.range.unwrap_or((point.y, point.y));
             all.range = Some((low.min(point.y), high.max(point.y)));
         }
+        place += 1;
         let marker = series_marker(series);
         let line = points.iter().map(|p| (p.x, p.y)).collect();
         all.items.push(Item::Line(line, joining(marker.colour)));
@@ -112,7 +112,7 @@ pub(super) fn points(
 }
 
 /// Panel (d): the classification error.
-pub(super) fn classification_error(summary: &Summary) -> Drawn {
+pub(crate) fn classification_error(summary: &Summary) -> Drawn {
     let mut csv = String::from(
         "series,layer,realizations,classification_error,classification_error_stderr\n",
     );
@@ -131,7 +131,7 @@ pub(super) fn classification_error(summary: &Summary) -> Drawn {
             }
         }
     }
-    let points = points(summary, "Error", |layer| {
+    let points = points(summary, &NETWORKS, "Error", |layer| {
         let mean = layer.mean(|measure| measure.classification_error)?;
         Some(Value {
             value: mean.value,
@@ -141,7 +141,8 @@ pub(super) fn classification_error(summary: &Summary) -> Drawn {
     let highest = points.range.map_or(1.0, |(_, high)| high.max(0.1));
     Drawn {
         panel: Panel {
-            letter: Some('d'),
+            letter: None,
+            heading: None,
             title: "Classification error of every layer".to_owned(),
             x: Panel::names_axis("layer", &points.names),
             y: Axis::linear("classification error", -0.03 * highest, 1.08 * highest),

@@ -11,9 +11,28 @@ use crate::theory::{self, Curves};
 use resrel_experiment::{Layer, Mean, Series, Summary};
 
 /// A layer's name, resolution and relevance.
-type Place<'a> = (&'a str, Mean, Mean);
+pub(crate) type Place<'a> = (&'a str, Mean, Mean);
 
-pub(super) fn draw(summary: &Summary) -> Drawn {
+/// What bars show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bars {
+    /// Standard errors of the means.
+    Errors,
+    /// Standard deviations over realizations.
+    Deviations,
+}
+
+impl Bars {
+    pub(crate) fn of(self, mean: &Mean) -> f64 {
+        let stderr = mean.stderr.unwrap_or(0.0);
+        match self {
+            Self::Errors => stderr,
+            Self::Deviations => stderr * (mean.count as f64).sqrt(),
+        }
+    }
+}
+
+pub(crate) fn draw(summary: &Summary, bars: Bars) -> Drawn {
     let mut markers = Vec::new();
     let mut notes = Vec::new();
     let mut absent = Vec::new();
@@ -32,7 +51,7 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
             notes.push(format!("Undefined: {missing} of {}.", series_name(series)));
         }
         let marker = series_marker(series);
-        let points: Vec<Point> = layers.iter().map(|(_, s, k)| point(s, k)).collect();
+        let points: Vec<Point> = layers.iter().map(|(_, s, k)| point(s, k, bars)).collect();
         let line = points.iter().map(|p| (p.x, p.y)).collect();
         highest = points
             .iter()
@@ -67,7 +86,8 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
     }
     Drawn {
         panel: Panel {
-            letter: Some('a'),
+            letter: None,
+            heading: None,
             title: "Relevance against resolution".to_owned(),
             x: Axis::linear("resolution *H*[*s*] / ln *M*", -0.03, 1.04),
             y: Axis::linear("relevance *H*[*k*] / ln *M*", -0.02, highest + 0.05),
@@ -117,7 +137,7 @@ fn csv(rows: &[(Series, Vec<Place>)], curves: &Curves) -> String {
 }
 
 /// The layers' names, a DBN's without its H.
-fn numbers(layers: &[Place]) -> Labels {
+pub(crate) fn numbers(layers: &[Place]) -> Labels {
     let points = layers.iter().map(|(name, s, k)| {
         let number = name.strip_prefix('H').unwrap_or(name);
         (s.value, k.value, number.to_owned())
@@ -129,17 +149,17 @@ fn numbers(layers: &[Place]) -> Labels {
     }
 }
 
-fn place<'a>(layer: &Layer<'a>) -> Option<Place<'a>> {
+pub(crate) fn place<'a>(layer: &Layer<'a>) -> Option<Place<'a>> {
     let resolution = layer.mean(|measure| measure.resolution)?;
     let relevance = layer.mean(|measure| measure.relevance)?;
     Some((layer.name, resolution, relevance))
 }
 
-fn point(x: &Mean, y: &Mean) -> Point {
+pub(crate) fn point(x: &Mean, y: &Mean, bars: Bars) -> Point {
     Point {
         x: x.value,
         y: y.value,
-        x_stderr: x.stderr.unwrap_or(0.0),
-        y_stderr: y.stderr.unwrap_or(0.0),
+        x_stderr: bars.of(x),
+        y_stderr: bars.of(y),
     }
 }

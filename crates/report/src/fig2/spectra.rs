@@ -26,32 +26,34 @@ const ZIPF: Stroke = Stroke {
 };
 
 /// One spectrum: where it comes from, and how it is drawn.
-struct Choice<'a> {
-    series: Series,
-    layer: &'a Layer<'a>,
-    text: String,
-    marker: Marker,
+pub(crate) struct Choice<'a> {
+    /// Series or network.
+    pub source: &'a str,
+    pub layer: &'a Layer<'a>,
+    pub text: String,
+    pub marker: Marker,
 }
 
-pub(super) fn draw(summary: &Summary) -> Drawn {
+pub(crate) fn draw(summary: &Summary) -> Drawn {
     let mut notes = Vec::new();
     let choices = choose(summary, &mut notes);
+    spectra("Number of states of each frequency", choices, notes)
+}
+
+/// The spectra of these layers.
+pub(crate) fn spectra(title: &str, choices: Vec<Choice>, mut notes: Vec<String>) -> Drawn {
     let mut csv = String::from("series,layer,realizations,points,k,k_last,m_k\n");
     let (mut dots, mut bins, mut legend) = (Vec::new(), Vec::new(), Vec::new());
     let (mut widest, mut lowest, mut highest) = (10.0_f64, 1.0_f64, 10.0_f64);
     for Choice {
-        series,
+        source,
         layer,
         text,
         marker,
     } in choices
     {
         let Some(spectrum) = &layer.spectrum else {
-            notes.push(format!(
-                "No spectrum: {} {}.",
-                series_name(series),
-                layer.name
-            ));
+            notes.push(format!("No spectrum: {source} {}.", layer.name));
             continue;
         };
         let n = layer.realizations() as f64;
@@ -59,7 +61,7 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
             let _ = writeln!(
                 csv,
                 "{},{},{n},{points},{k},{last},{m_k}",
-                series_name(series),
+                quoted(source),
                 quoted(layer.name),
             );
         };
@@ -113,8 +115,9 @@ pub(super) fn draw(summary: &Summary) -> Drawn {
     items.append(&mut bins);
     Drawn {
         panel: Panel {
-            letter: Some('b'),
-            title: "Number of states of each frequency".to_owned(),
+            letter: None,
+            heading: None,
+            title: title.to_owned(),
             x: Axis::log("frequency *k*", 0.7, widest * 1.7),
             y: Axis::log("degeneracy *m*_{*k*}", lowest / 2.0, highest * 2.5),
             items,
@@ -153,7 +156,7 @@ fn choose<'a>(summary: &'a Summary<'a>, notes: &mut Vec<String>) -> Vec<Choice<'
         .into_iter()
         .zip(looks)
         .map(|(layer, look)| Choice {
-            series: Series::Trained,
+            source: series_name(Series::Trained),
             layer,
             text: format!("trained {}", shortened(layer.name)),
             marker: marker(look),
@@ -167,7 +170,7 @@ fn choose<'a>(summary: &'a Summary<'a>, notes: &mut Vec<String>) -> Vec<Choice<'
         .rfind(|layer| number_in(layer.name) < u64::MAX);
     match paper.or(largest) {
         Some(layer) => choices.push(Choice {
-            series: Series::KMeans,
+            source: series_name(Series::KMeans),
             layer,
             text: format!("k-means, {} clusters", layer.name),
             marker: marker((ORANGE, Shape::Triangle, true)),
@@ -178,7 +181,7 @@ fn choose<'a>(summary: &'a Summary<'a>, notes: &mut Vec<String>) -> Vec<Choice<'
 }
 
 /// A name that fits into the legend.
-fn shortened(name: &str) -> String {
+pub(crate) fn shortened(name: &str) -> String {
     if name.chars().count() <= LONGEST_NAME {
         return name.to_owned();
     }

@@ -17,7 +17,7 @@ const ZIPF: Stroke = Stroke {
 };
 
 /// Panel (g): 1/D(P‖Q).
-pub(super) fn ability(summary: &Summary) -> Drawn {
+pub(crate) fn ability(summary: &Summary) -> Drawn {
     let mut csv = String::from(
         "layer,realizations,beta,beta_stderr,ability,ability_stderr,divergence,total_variation,\
          total_variation_stderr,confident,precision,recall,near_copies,r_hat,effective_samples,mixed\n",
@@ -64,7 +64,6 @@ pub(super) fn ability(summary: &Summary) -> Drawn {
         .iter()
         .map(|layer| (layer.name, layer.ability()));
     let mut drawn = panel(
-        'g',
         "Generation ability",
         "generation ability 1/*D*(*P*‖*Q*)",
         summary,
@@ -116,7 +115,7 @@ pub(super) fn ability(summary: &Summary) -> Drawn {
 }
 
 /// Panel (h): the classification error of the states, as in Figure 2.
-pub(super) fn classification_error(summary: &Summary) -> Drawn {
+pub(crate) fn classification_error(summary: &Summary) -> Drawn {
     let marker = Marker {
         colour: BLUE,
         shape: Shape::Circle,
@@ -144,7 +143,6 @@ pub(super) fn classification_error(summary: &Summary) -> Drawn {
         );
     }
     let panel = panel(
-        'h',
         "Classification error",
         "classification error",
         summary,
@@ -155,7 +153,6 @@ pub(super) fn classification_error(summary: &Summary) -> Drawn {
 }
 
 fn panel<'a>(
-    letter: char,
     title: &str,
     label: &str,
     summary: &Summary,
@@ -213,7 +210,8 @@ fn panel<'a>(
         }));
     }
     Panel {
-        letter: Some(letter),
+        letter: None,
+        heading: None,
         title: title.to_owned(),
         x: Axis::log("exponent *β* (maximum likelihood)", low / 1.3, high * 1.3),
         y: Axis::linear(label, -0.04 * highest, 1.1 * highest),

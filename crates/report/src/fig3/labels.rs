@@ -24,7 +24,7 @@ const TOP_OF_BAR: Marker = Marker {
     radius: 2.2,
 };
 
-pub(super) fn draw(letter: char, layer: &GeneratedLayer) -> Drawn {
+pub(super) fn draw(layer: &GeneratedLayer) -> Drawn {
     let all: Vec<&Generation> = layer
         .all
         .iter()
@@ -98,7 +98,8 @@ pub(super) fn draw(letter: char, layer: &GeneratedLayer) -> Drawn {
     }
     Drawn {
         panel: Panel {
-            letter: Some(letter),
+            letter: None,
+            heading: None,
             title: format!("Labels of the samples of {}", layer.name),
             x: Panel::names_axis("label", &names),
             y: Axis::linear("frequency", 0.0, 1.08 * highest),

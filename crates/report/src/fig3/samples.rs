@@ -10,18 +10,18 @@ use crate::plot::Picture;
 /// Draws the first samples of a layer, called `name`, side by side: dark where a pixel is 1.
 #[must_use]
 pub fn samples_plot(name: &str, images: &Images) -> Picture {
-    let panel = panel(None, name, Some(images));
+    let panel = panel(name, Some(images));
     Picture::new(&panel.title.clone(), &[panel])
 }
 
-pub(super) fn draw(letter: char, layer: &GeneratedLayer) -> Drawn {
+pub(crate) fn draw(layer: &GeneratedLayer) -> Drawn {
     Drawn {
-        panel: panel(Some(letter), layer.name, layer.images),
+        panel: panel(layer.name, layer.images),
         csv: String::new(),
     }
 }
 
-fn panel(letter: Option<char>, name: &str, images: Option<&Images>) -> Panel {
+fn panel(name: &str, images: Option<&Images>) -> Panel {
     let (mut items, mut notes) = (Vec::new(), Vec::new());
     match images {
         Some(images) if images.shape.1 > 0 => items.push(Item::Images(panel::Images {
@@ -31,7 +31,8 @@ fn panel(letter: Option<char>, name: &str, images: Option<&Images>) -> Panel {
         _ => notes.push("The data are no images.".to_owned()),
     }
     Panel {
-        letter,
+        letter: None,
+        heading: None,
         title: format!("Samples of {name}"),
         x: Axis::bare(),
         y: Axis::bare(),

@@ -84,7 +84,8 @@ pub(super) fn draw(shown: [&GeneratedLayer; 3]) -> Drawn {
     }
     Drawn {
         panel: Panel {
-            letter: Some('i'),
+            letter: None,
+            heading: None,
             title: "Labels against steps".to_owned(),
             x: Axis::log("Gibbs steps", 0.8, last * 1.3),
             y: Axis::linear("total variation distance to the data", -0.03, 1.03),

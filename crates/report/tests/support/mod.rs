@@ -24,10 +24,12 @@ pub fn unit(series: Series, realization: u32, layers: &[Layer]) -> Recorded {
         unit: Unit {
             name: format!("{series:?}-r{realization:02}"),
             series,
+            variant: None,
             realization,
             seed: 0,
             observations: None,
             task: Task::Dbn(DbnConfig::default()),
+            hierarchy: None,
         },
         instruction_set: "none".to_owned(),
         data: "made up".to_owned(),
@@ -37,6 +39,7 @@ pub fn unit(series: Series, realization: u32, layers: &[Layer]) -> Recorded {
         monitoring: Vec::new(),
         test_error: None,
         generated: None,
+        hierarchy: Vec::new(),
     };
     let sidecar = Sidecar {
         spectra,
