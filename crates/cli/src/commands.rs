@@ -13,6 +13,7 @@ pub mod msr;
 pub mod report;
 pub mod reproduce;
 pub mod train;
+pub mod unit;
 
 use std::path::{Path, PathBuf};
 

@@ -64,6 +64,7 @@ enum Command {
     Cluster(commands::cluster::Arguments),
     Data(commands::data::Arguments),
     Report(commands::report::Arguments),
+    Unit(commands::unit::Arguments),
     Completions(commands::completions::Arguments),
 }
 
@@ -74,7 +75,11 @@ fn main() -> ExitCode {
     };
     let goes_on = matches!(
         cli.command,
-        Command::Reproduce(_) | Command::Train(_) | Command::Generate(_) | Command::Data(_)
+        Command::Reproduce(_)
+            | Command::Unit(_)
+            | Command::Train(_)
+            | Command::Generate(_)
+            | Command::Data(_)
     );
     resrel::data::hush_decoders();
     let console = Console::new(&cli.common, goes_on);
@@ -91,6 +96,7 @@ fn main() -> ExitCode {
         Command::Cluster(arguments) => commands::cluster::run(arguments, &console),
         Command::Data(arguments) => commands::data::run(arguments, &console),
         Command::Report(arguments) => commands::report::run(arguments, &console),
+        Command::Unit(arguments) => commands::unit::run(arguments, &console),
         Command::Completions(arguments) => commands::completions::run(arguments, &console),
     };
     match result {

@@ -7,6 +7,7 @@
 mod claims;
 mod count;
 mod error;
+mod estimate;
 mod files;
 mod generated;
 mod hierarchy;
@@ -15,6 +16,7 @@ mod quality;
 mod recipe;
 mod record;
 mod run;
+mod slurm;
 mod summary;
 mod sweep;
 mod unit;
@@ -25,6 +27,7 @@ pub use count::{
     StateName, count_files,
 };
 pub use error::Error;
+pub use estimate::Estimate;
 pub use files::write_file;
 pub use generated::{GenerateEvent, GenerateObserver, Generated, Moment, forget, generate};
 pub use hierarchy::{HierarchyConfig, Node};

@@ -255,28 +255,53 @@ impl Unit {
         }
     }
 
-    /// The unit's share of a run's work, in arbitrary units: for progress.
+    /// The unit's share of a run's work: rough multiplications in millions. For progress, for estimates, and
+    /// to put the longest units first.
     #[must_use]
     pub fn weight(&self) -> f64 {
         // Everything takes a moment.
         self.cost() as f64 + 1.0
     }
 
-    /// Rough multiplications, in millions: enough to put the longest units first.
+    /// About how many bytes the unit leaves: record, spectra, samples and model.
+    pub(crate) fn bytes(&self, observations: usize) -> u64 {
+        /// Of a record with its spectra, for each layer.
+        const LAYER: u64 = 6_000;
+        /// Of the classifier's parameters.
+        const CLASSIFIER: u64 = 2_000_000;
+        /// Of the images that are kept of samples.
+        const SAMPLES: u64 = 100_000;
+        let epochs = |config: &DbnConfig| {
+            let batches = observations.div_ceil(config.training.batch.max(1)).max(1);
+            config.training.total_updates(observations) / batches as u64 + 1
+        };
+        match &self.task {
+            Task::Dbn(config) => {
+                let layers = config.layers.len() as u64 - 1;
+                let model = match self.series {
+                    Series::Trained => 4 * weights(config) as u64,
+                    _ => 0,
+                };
+                // A line of monitoring each pass.
+                model + layers * (LAYER + 200 * epochs(config))
+            }
+            Task::KMeans(_) => LAYER,
+            Task::Classifier(_) => CLASSIFIER,
+            Task::Generate(config) => {
+                let chains = config.sampling.samples * config.sampling.replicas;
+                let states = chains as u64 * config.units.iter().sum::<usize>() as u64 / 8;
+                LAYER + SAMPLES + states
+            }
+        }
+    }
+
+    /// Rough multiplications, in millions.
     fn cost(&self) -> u64 {
         let observations = self.observations.unwrap_or(60_000) as u64;
         let cost = match &self.task {
             Task::Dbn(config) => {
-                let weights: usize = config
-                    .layers
-                    .windows(2)
-                    .map(|sizes| sizes[0] * sizes[1])
-                    .sum();
-                let updates = match self.series {
-                    Series::Untrained => 0,
-                    _ => config.training.total_updates(observations as usize),
-                };
-                weights as u64 * (5 * updates * config.training.batch as u64 + observations)
+                let trained = self.series != Series::Untrained;
+                return dbn_cost(config, observations as usize, trained) as u64;
             }
             Task::KMeans(config) => {
                 // As measured: passing over the data costs most, for any k, since points that
@@ -295,6 +320,22 @@ impl Unit {
         };
         cost / 1_000_000
     }
+}
+
+/// Rough multiplications, in millions, of training (or only initialising) and measuring a network.
+pub(crate) fn dbn_cost(config: &DbnConfig, observations: usize, trained: bool) -> f64 {
+    let updates = if trained {
+        config.training.total_updates(observations)
+    } else {
+        0
+    };
+    let examples = 5 * updates * config.training.batch as u64 + observations as u64;
+    weights(config) as f64 * examples as f64 / 1e6
+}
+
+fn weights(config: &DbnConfig) -> usize {
+    let pairs = config.layers.windows(2);
+    pairs.map(|sizes| sizes[0] * sizes[1]).sum()
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! A figure as data: what is trained, clustered and measured, in three sizes, and the rules by which
 //! its claims are judged.
 
+mod text;
+
 use std::path::Path;
 
 use resrel_boltzmann::{DbnConfig, Downward, Preset, SamplingConfig};
@@ -258,57 +260,92 @@ impl Recipe {
 
     fn parse(name: &str, text: &str) -> Result<Self, Error> {
         let recipe: Self = toml::from_str(text).map_err(|error| {
-            let before = &text[..error.span().map_or(0, |span| span.start)];
-            let line = before.matches('\n').count() + 1;
-            let problem = format!("line {line}: {}", error.message().replace('\n', " "));
+            let line = text::line_at(text, error.span().map_or(0, |span| span.start));
+            let problem = format!("line {line}: {}", text::explained(error.message()));
             Error::Recipe {
                 recipe: name.into(),
                 problem,
             }
         })?;
-        let wrong = |problem: &str| Error::Recipe {
-            recipe: name.into(),
-            problem: problem.into(),
+        // The keys that the problem may stand at, and the value there.
+        let wrong = |keys: &[&str], value: &str, problem: &str| {
+            let line = text::line_of(text, keys, value);
+            let place = line.map_or_else(String::new, |line| format!("line {line}: "));
+            Error::Recipe {
+                recipe: name.into(),
+                problem: format!("{place}{problem}"),
+            }
         };
         if recipe.series.is_empty() || repeats(&recipe.series) {
-            return Err(wrong("series must name each series once, and at least one"));
+            let problem = "series must name each series once, and at least one";
+            return Err(wrong(&["series"], "", problem));
         }
         for size in [&recipe.smoke, &recipe.quick, &recipe.full] {
             if size.realizations == 0 || size.observations == Some(0) {
-                return Err(wrong("realizations and observations must be at least 1"));
+                let problem = "realizations and observations must be at least 1";
+                return Err(wrong(&["realizations", "observations"], "0", problem));
             }
             let KMeansPlan { k, max_iterations } = size.k_means.as_ref().unwrap_or(&recipe.k_means);
             let idle = !k.is_empty() && *max_iterations == 0;
             if k.contains(&0) || repeats(k) || idle {
-                return Err(wrong(
-                    "k_means: each k must be at least 1 and stand there once, max_iterations be at least 1",
-                ));
+                let problem = "k_means: each k must be at least 1 and stand there once, max_iterations be \
+                               at least 1";
+                return Err(wrong(&["k", "max_iterations"], "0", problem));
             }
             let sweeps = recipe.sweeps_of(size);
             if sweeps.iter().any(|sweep| sweep.name.is_empty()) {
-                return Err(wrong("sweep: each needs a name"));
+                return Err(wrong(&["sweep"], "", "sweep: each needs a name"));
             }
             for (_, Combination { config: dbn, .. }) in recipe.networks(size, None, None) {
-                dbn.validate().map_err(|error| wrong(&error.to_string()))?;
+                let impossible = |error: resrel_boltzmann::Error| {
+                    let problem = error.to_string();
+                    match &error {
+                        resrel_boltzmann::Error::Config { option, value, .. } => {
+                            wrong(&[option, "sizes"], value, &problem)
+                        }
+                        _ => wrong(&["dbn"], "", &problem),
+                    }
+                };
+                dbn.validate().map_err(impossible)?;
                 let depth = dbn.layers.len() - 1;
                 if let Some(hierarchy) = recipe.hierarchy_of(size) {
                     let checked = hierarchy.check(depth);
-                    checked.map_err(|problem| wrong(&format!("hierarchy: {problem}")))?;
+                    checked.map_err(|problem| {
+                        wrong(&["hierarchy"], "", &format!("hierarchy: {problem}"))
+                    })?;
                 }
                 if recipe.series.contains(&Series::Generated) {
                     let plan = recipe.generation_of(size);
-                    plan.check(&dbn).map_err(|problem| wrong(&problem))?;
+                    let checked = plan.check(&dbn);
+                    checked.map_err(|problem| wrong(&["generation"], "", &problem))?;
                 }
             }
             let needed = [Series::Trained, Series::Classifier];
             let lacks = needed.iter().any(|series| !recipe.series.contains(series));
             if recipe.series.contains(&Series::Generated) && lacks {
-                return Err(wrong(
-                    "the series generated needs the series trained and classifier",
-                ));
+                let problem = "the series generated needs the series trained and classifier";
+                return Err(wrong(&["series"], "", problem));
             }
         }
         Ok(recipe)
+    }
+
+    /// Gives every network as many visible units as the data have features: the paper's networks are then of
+    /// use for any data.
+    pub fn fit(&mut self, features: usize) {
+        let sizes = [&mut self.smoke, &mut self.quick, &mut self.full];
+        let mut networks = vec![&mut self.dbn.layers];
+        networks.extend(self.sweep.iter_mut().flat_map(|sweep| &mut sweep.sizes));
+        for size in sizes {
+            networks.extend(&mut size.layers);
+            let sweeps = size.sweep.iter_mut().flatten();
+            networks.extend(sweeps.flat_map(|sweep| &mut sweep.sizes));
+        }
+        for layers in networks {
+            if let Some(visible) = layers.first_mut() {
+                *visible = features;
+            }
+        }
     }
 
     pub(crate) fn size(&self, size: Size) -> &SizeConfig {

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -87,6 +87,8 @@ pub struct Status {
     pub done: Vec<String>,
     /// Names of those that are begun: a checkpoint is there.
     pub begun: Vec<String>,
+    /// Names of those that failed when they were last run, and why. They are run again.
+    pub failed: Vec<(String, String)>,
     /// Names of the others.
     pub waiting: Vec<String>,
 }
@@ -123,6 +125,7 @@ impl Plan {
         let mut status = Status {
             done: Vec::new(),
             begun: Vec::new(),
+            failed: Vec::new(),
             waiting: Vec::new(),
         };
         for unit in &self.units {
@@ -131,6 +134,10 @@ impl Plan {
                 .join(format!("{}.safetensors", unit.name));
             let list = if Record::path(out, &unit.name).is_file() {
                 &mut status.done
+            } else if let Ok(why) = fs::read_to_string(failure_path(out, unit)) {
+                let why = why.trim_end().to_owned();
+                status.failed.push((unit.name.clone(), why));
+                continue;
             } else if checkpoint.is_file() {
                 &mut status.begun
             } else {
@@ -176,15 +183,31 @@ impl Plan {
         threads: usize,
         observer: &(dyn Fn(&RunEvent) -> ControlFlow<()> + Sync),
     ) -> Result<Outcome, Error> {
-        self.check(data)?;
-        self.claim(out)?;
+        self.claim(data, out)?;
+        self.run_some(&|_| true, data, out, threads, observer)
+    }
+
+    /// As [`Plan::run`], but only the units that `wanted` accepts, in a folder that this plan has claimed. Any
+    /// number of processes may run different units of a folder at the same time.
+    ///
+    /// # Errors
+    /// See [`Plan::run`]. A unit that needs another one's model fails with [`Error::Needs`] until that is there.
+    pub fn run_some(
+        &self,
+        wanted: &dyn Fn(&Unit) -> bool,
+        data: &Dataset,
+        out: &Path,
+        threads: usize,
+        observer: &(dyn Fn(&RunEvent) -> ControlFlow<()> + Sync),
+    ) -> Result<Outcome, Error> {
         let found = self.records(out)?;
-        let is_done = |unit: &&Unit| {
+        let is_open = |unit: &&Unit| {
             !found
                 .iter()
                 .any(|(record, _)| record.unit.name == unit.name)
         };
-        let waiting: Vec<&Unit> = self.units.iter().filter(is_done).collect();
+        let open: Vec<&Unit> = self.units.iter().filter(is_open).collect();
+        let waiting: Vec<&Unit> = open.iter().copied().filter(|unit| wanted(unit)).collect();
         let resumed = RunEvent::Resumed {
             done: found.len(),
             units: self.units.len(),
@@ -195,7 +218,7 @@ impl Plan {
             .map(|_| Workers::new(threads.max(1) / slots))
             .collect::<Result<Vec<_>, _>>()?;
         let failures = Mutex::new(Vec::new());
-        let queue = Queue::new(waiting);
+        let queue = Queue::new(waiting, &open);
         let work = |slot: usize, workers: &Workers| {
             while let Some(unit) = queue.next(&stop) {
                 let tell = |event: &RunEvent| {
@@ -224,8 +247,14 @@ impl Plan {
                 // The answer is in `stop`, where the loop looks.
                 let _ = match saved {
                     Ok(false) => return,
-                    Ok(true) => tell(&RunEvent::Finished { unit, slot }),
+                    Ok(true) => {
+                        // That the unit failed before is of no interest any more.
+                        let _ = fs::remove_file(failure_path(out, unit));
+                        tell(&RunEvent::Finished { unit, slot })
+                    }
                     Err(error) => {
+                        // If even this cannot be written, the error is still told below.
+                        let _ = write_file(&failure_path(out, unit), error.to_string().as_bytes());
                         let flow = tell(&RunEvent::Failed {
                             unit,
                             slot,
@@ -294,7 +323,12 @@ impl Plan {
     }
 
     /// Makes the output folder this plan's own, or finds that it is.
-    fn claim(&self, out: &Path) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Unit`] if the data are of no use to a unit, [`Error::OtherRun`] if `out` holds another plan's
+    /// run, [`Error::File`] if it cannot be written.
+    pub fn claim(&self, data: &Dataset, out: &Path) -> Result<(), Error> {
+        self.check(data)?;
         let path = out.join(PLAN_FILE);
         if !path.exists() {
             let json = serde_json::to_vec_pretty(self).map_err(|error| Error::Record {
@@ -319,6 +353,11 @@ impl Plan {
     }
 }
 
+/// Where it is written down that a unit failed.
+fn failure_path(out: &Path, unit: &Unit) -> PathBuf {
+    out.join("failures").join(format!("{}.txt", unit.name))
+}
+
 /// Units that wait for a thread, or for the units whose models they need.
 struct Queue<'a> {
     state: Mutex<QueueState<'a>>,
@@ -334,10 +373,11 @@ struct QueueState<'a> {
 }
 
 impl<'a> Queue<'a> {
-    fn new(waiting: Vec<&'a Unit>) -> Self {
+    /// Of the units that are `open`, those `waiting` are to be run.
+    fn new(waiting: Vec<&'a Unit>, open: &[&'a Unit]) -> Self {
         Self {
             state: Mutex::new(QueueState {
-                open: waiting.iter().map(|unit| unit.name.as_str()).collect(),
+                open: open.iter().map(|unit| unit.name.as_str()).collect(),
                 waiting,
                 running: 0,
             }),

@@ -100,7 +100,8 @@ impl Sweep {
     }
 }
 
-/// Each of `all` with each of `values`, which `set` puts in and names; as they are without any.
+/// Each of `all` with each of `values`, which `set` puts in and names; as they are without any. A single value
+/// tells no network from another and gives no name.
 fn combine<T>(
     all: &mut Vec<Combination>,
     values: &[T],
@@ -115,7 +116,9 @@ fn combine<T>(
     let combined = pairs.map(|(it, value)| {
         let mut it = it.clone();
         let word = set(&mut it, value);
-        it.words.push(word);
+        if values.len() > 1 {
+            it.words.push(word);
+        }
         it
     });
     *all = combined.collect();

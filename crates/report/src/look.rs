@@ -40,7 +40,7 @@ pub(crate) fn ordered(count: usize) -> Vec<Marker> {
     let marker = |place: usize| Marker {
         colour: SHADES[place * (SHADES.len() - 1) / (count.max(2) - 1)],
         shape: shapes[place % shapes.len()],
-        filled: place % 2 == 0,
+        filled: place.is_multiple_of(2),
         radius: 4.8,
     };
     (0..count).map(marker).collect()

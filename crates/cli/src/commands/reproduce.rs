@@ -66,7 +66,7 @@ pub struct Arguments {
     /// Only tell how far the run in this folder is
     #[arg(long, value_name = "DIR", conflicts_with_all = ["size", "dry_run"])]
     status: Option<PathBuf>,
-    /// Only list the units of work
+    /// Only list the units of work, and estimate their time and disk
     #[arg(long)]
     dry_run: bool,
     /// Where units are run
@@ -79,7 +79,7 @@ pub struct Arguments {
 enum Engine {
     /// On this machine.
     Local,
-    /// As a job array (not there yet).
+    /// As job arrays: writes the scripts and tells how to submit them.
     Slurm,
 }
 
@@ -87,12 +87,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     if let Some(out) = &arguments.status {
         return status(out, console);
     }
-    if arguments.engine == Engine::Slurm {
-        return Err(Failure::mistake(
-            "--engine slurm is not there yet; leave it out to run here",
-        ));
-    }
-    let recipe = Recipe::load(arguments.recipe.as_deref().unwrap_or_default())?;
+    let mut recipe = Recipe::load(arguments.recipe.as_deref().unwrap_or_default())?;
     let (name, why) = match &arguments.data {
         Some(name) => (name.clone(), String::new()),
         None => default_data(&recipe, &arguments.folder)?,
@@ -114,17 +109,27 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
         .out
         .clone()
         .unwrap_or_else(|| default_out(&recipe, &choice));
-    let plan = recipe.plan(choice)?;
-    if arguments.dry_run {
-        return list(&plan, &out, console);
-    }
     let workers = console.workers()?;
     let mut data = arguments
         .folder
         .load(&name, arguments.labels.as_deref(), &workers)?;
     // The name is part of what a folder's run is: that of a file is its path as given.
     data.name.clone_from(&name);
+    let features = data.train.features();
+    let visible = recipe.dbn.layers[0];
+    recipe.fit(features);
+    if visible != features {
+        let words = format!("networks get {features} visible units, as {name} has features");
+        console.say(&words);
+    }
+    let plan = recipe.plan(choice)?;
     let all = data.train.observations();
+    if arguments.dry_run {
+        return list(&plan, all, &out, console);
+    }
+    if arguments.engine == Engine::Slurm {
+        return prepare(&plan, &data, &out, arguments, console);
+    }
     let used = plan.units.iter().filter_map(|unit| unit.observations).max();
     let banner = format!(
         "{}: {} on {} ({} observations{why}), results in {}",
@@ -291,7 +296,40 @@ fn show(plan: &Plan, report: &Report, out: &Path, console: &Console) -> Result<(
     console.show(&text, &value)
 }
 
-fn list(plan: &Plan, out: &Path, console: &Console) -> Result<(), Failure> {
+/// Writes the scripts of a cluster's jobs.
+fn prepare(
+    plan: &Plan,
+    data: &Dataset,
+    out: &Path,
+    arguments: &Arguments,
+    console: &Console,
+) -> Result<(), Failure> {
+    plan.claim(data, out)?;
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::mistake(format!("this program's own path: {error}")))?;
+    let mut options = Vec::new();
+    let mut option = |flag: &str, path: Option<&Path>| {
+        if let Some(path) = path {
+            options.extend([flag.to_owned(), path.to_string_lossy().into_owned()]);
+        }
+    };
+    option("--data-dir", arguments.folder.path());
+    option("--labels", arguments.labels.as_deref());
+    let script = plan.slurm(out, &program, &options)?;
+    let text = format!(
+        "{} prepared; submit them: sh {}\nHow far they are: resrel reproduce --status {}\n",
+        units(plan.units.len()),
+        script.display(),
+        out.display()
+    );
+    let value = json!({ "out": out, "units": plan.units.len(), "submit": script });
+    console.show(&text, &value)
+}
+
+fn list(plan: &Plan, observations: usize, out: &Path, console: &Console) -> Result<(), Failure> {
+    let status = plan.status(out);
+    let left = |unit: &Unit| !status.done.contains(&unit.name);
+    let estimate = plan.estimate(observations, console.threads(), left)?;
     let mut text = format!(
         "{}, records in {}:\n",
         units(plan.units.len()),
@@ -312,25 +350,57 @@ fn list(plan: &Plan, out: &Path, console: &Console) -> Result<(), Failure> {
         };
         text += &format!("  {:22} {what}\n", unit.name);
     }
-    console.show(&text, &json!({ "out": out, "units": plan.units }))
+    text += &format!(
+        "About {} here on {}, and {} of disk.\n",
+        duration(estimate.seconds),
+        match console.threads() {
+            1 => "1 thread".to_owned(),
+            threads => format!("{threads} threads"),
+        },
+        disk(estimate.bytes)
+    );
+    if !status.done.is_empty() {
+        text += &format!("Done already: {}.\n", units(status.done.len()));
+    }
+    let value = json!({
+        "out": out,
+        "units": plan.units,
+        "done": status.done,
+        "seconds": estimate.seconds,
+        "bytes": estimate.bytes,
+    });
+    console.show(&text, &value)
 }
 
 fn status(out: &Path, console: &Console) -> Result<(), Failure> {
     let plan = Plan::load(out)?;
     let status = plan.status(out);
     let mut text = format!(
-        "{} of {} done, {} begun, {} waiting\n",
+        "{} of {} done, {} begun, {} failed, {} waiting\n",
         status.done.len(),
         units(plan.units.len()),
         status.begun.len(),
+        status.failed.len(),
         status.waiting.len()
     );
+    for (name, why) in &status.failed {
+        text += &format!("  {name}: failed: {why}\n");
+    }
     for (word, names) in [("begun", &status.begun), ("waiting", &status.waiting)] {
         for name in names {
             text += &format!("  {name}: {word}\n");
         }
     }
-    let value = json!({ "done": status.done, "begun": status.begun, "waiting": status.waiting });
+    let failed = status.failed.iter();
+    let failed: Vec<_> = failed
+        .map(|(name, why)| json!({ "unit": name, "error": why }))
+        .collect();
+    let value = json!({
+        "done": status.done,
+        "begun": status.begun,
+        "failed": failed,
+        "waiting": status.waiting,
+    });
     console.show(&text, &value)
 }
 
@@ -339,5 +409,24 @@ fn units(count: usize) -> String {
     match count {
         1 => "1 unit".into(),
         count => format!("{count} units"),
+    }
+}
+
+/// A time in words: its two largest units.
+fn duration(seconds: f64) -> String {
+    match seconds.round() as u64 {
+        s @ 0..60 => format!("{} s", s.max(1)),
+        s @ 60..3600 => format!("{} min {} s", s / 60, s % 60),
+        s @ 3600..86_400 => format!("{} h {} min", s / 3600, s % 3600 / 60),
+        s => format!("{} days {} h", s / 86_400, s % 86_400 / 3600),
+    }
+}
+
+/// An amount of disk in words.
+fn disk(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{} kB", bytes.div_ceil(1_000)),
+        1_000_000..1_000_000_000 => format!("{} MB", bytes.div_ceil(1_000_000)),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
     }
 }

@@ -66,6 +66,12 @@ pub struct Arguments {
     /// What a layer hands to the next: sampled, mean or binarised
     #[arg(long, value_name = "NAME", value_parser = parse_next_input)]
     next_input: Option<NextInput>,
+    /// Fraction of the weights that are there, drawn once; the others stay 0
+    #[arg(long, value_name = "X")]
+    connectivity: Option<f64>,
+    /// Mean activity that hidden units are pushed towards
+    #[arg(long, value_name = "P")]
+    sparsity: Option<f64>,
     /// Seed of all random numbers
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -244,6 +250,10 @@ fn configuration(arguments: &Arguments) -> Result<DbnConfig, Failure> {
     if let Some(steps) = arguments.steps {
         training.steps = steps;
     }
+    if let Some(connectivity) = arguments.connectivity {
+        training.connectivity = connectivity;
+    }
+    training.sparsity = arguments.sparsity.or(training.sparsity);
     if let Some(next_input) = arguments.next_input {
         config.next_input = next_input;
     }

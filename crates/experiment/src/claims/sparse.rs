@@ -5,6 +5,8 @@ use resrel_measure::Measure;
 use super::{Evidence, Judgement, difference, judgement, power_laws};
 use crate::{Mean, Rules, Series, Summary, Variant};
 
+type Number = fn(&Measure) -> Option<f64>;
+
 pub(super) fn judge(networks: &[(&Variant, Summary)], rules: &Rules) -> Vec<Judgement> {
     let mut sweeps: Vec<&str> = Vec::new();
     for (variant, _) in networks {
@@ -46,7 +48,6 @@ fn lower(networks: &[&Summary]) -> Evidence {
     let [densest, .., sparsest] = networks else {
         return Err("there are fewer than two networks".into());
     };
-    type Number = fn(&Measure) -> Option<f64>;
     let numbers: [(&str, Number); 2] = [("H[s]", |m| m.resolution), ("H[k]", |m| m.relevance)];
     let (mut comparisons, mut text) = (Vec::new(), Vec::new());
     for (name, number) in numbers {
@@ -67,7 +68,7 @@ fn lower(networks: &[&Summary]) -> Evidence {
 }
 
 /// The mean over layers, with its error over realizations (as if layers were independent).
-fn over_layers(summary: &Summary, number: fn(&Measure) -> Option<f64>) -> Option<Mean> {
+fn over_layers(summary: &Summary, number: Number) -> Option<Mean> {
     let layers = summary.layers(Series::Trained).iter();
     let means: Vec<Mean> = layers.filter_map(|layer| layer.mean(number)).collect();
     let count = means.len();

@@ -5,6 +5,8 @@ use resrel_measure::Measure;
 use super::{Comparison, Evidence, Judgement, judgement, list, power_laws};
 use crate::{Layer, Mean, Rules, Series, Summary};
 
+type Number = fn(&Measure) -> Option<f64>;
+
 pub(super) fn judge(summary: &Summary, rules: &Rules) -> Vec<Judgement> {
     let trained = summary.layers(Series::Trained);
     let untrained = summary.layers(Series::Untrained);
@@ -75,7 +77,6 @@ fn untrained_power_laws(untrained: &[Layer], rules: &Rules) -> Evidence {
 
 /// Standard deviations over realizations, of H[s] and H[k], averaged over the layers.
 fn spread_shrinks(trained: &[Layer], untrained: &[Layer]) -> Evidence {
-    type Number = fn(&Measure) -> Option<f64>;
     let numbers: [(&str, Number); 2] = [("H[s]", |m| m.resolution), ("H[k]", |m| m.relevance)];
     let (mut comparisons, mut text) = (Vec::new(), Vec::new());
     for (name, number) in numbers {
@@ -97,7 +98,7 @@ fn spread_shrinks(trained: &[Layer], untrained: &[Layer]) -> Evidence {
 
 /// Mean over layers of the standard deviation s over n realizations, each with the error s/√(2(n − 1)) that
 /// it has for normal values.
-fn spread(layers: &[Layer], number: fn(&Measure) -> Option<f64>) -> Option<Mean> {
+fn spread(layers: &[Layer], number: Number) -> Option<Mean> {
     let deviations: Vec<(f64, f64)> = layers
         .iter()
         .filter_map(|layer| {

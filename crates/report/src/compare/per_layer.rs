@@ -5,7 +5,7 @@ use std::fmt::Write;
 use resrel_experiment::{Mean, number_in};
 use resrel_measure::Measure;
 
-use super::Group;
+use super::{Group, Network};
 use crate::axis::Axis;
 use crate::figure::{Drawn, cell, quoted};
 use crate::look::joining;
@@ -26,7 +26,7 @@ pub(super) fn draw(group: &Group, number: &Number) -> Drawn {
     let column = number.column;
     let mut csv = format!("sweep,network,layer,realizations,{column},{column}_stderr\n");
     let mut names: Vec<String> = Vec::new();
-    for layer in group.networks.iter().flat_map(|network| network.layers()) {
+    for layer in group.networks.iter().flat_map(Network::layers) {
         if names.iter().all(|name| name != layer.name) {
             names.push(layer.name.to_owned());
         }

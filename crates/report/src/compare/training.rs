@@ -24,7 +24,7 @@ type Value = fn(&Layer) -> Option<(f64, Option<f64>)>;
 pub(super) fn critical_layer(groups: &[Group], records: &[(Record, Sidecar)]) -> Drawn {
     let number: Value = |layer| Some((number_in(layer.name) as f64, None));
     let (mut drawn, range) = draw(groups, records, "number", number);
-    drawn.panel.title = "Critical layer against training".to_owned();
+    drawn.panel.title = String::from("Critical layer against training");
     let (low, high) = range.unwrap_or((1.0, 1.0));
     drawn.panel.y = Axis::linear(
         "layer with the largest *H*[*s*] + *H*[*k*]",
@@ -40,7 +40,7 @@ pub(super) fn exponent(groups: &[Group], records: &[(Record, Sidecar)]) -> Drawn
         Some((mean.value, mean.stderr))
     };
     let (mut drawn, range) = draw(groups, records, "beta", beta);
-    drawn.panel.title = "Exponent of the critical layer against training".to_owned();
+    drawn.panel.title = String::from("Exponent of the critical layer against training");
     let (low, high) = range.unwrap_or((1.0, 1.0));
     drawn.panel.y = Axis::log(
         "*β* of that layer (maximum likelihood)",

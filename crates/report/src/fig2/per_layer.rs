@@ -63,7 +63,7 @@ pub(crate) fn points(
             .any(|layer| value(layer).is_some())
     };
     let drawn = networks.iter().filter(drawn).count();
-    let mut place = 0;
+    let mut place = 0_usize;
     for series in networks.iter().copied() {
         let layers = summary.layers(series);
         let mut points = Vec::new();
