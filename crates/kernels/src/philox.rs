@@ -61,6 +61,8 @@ pub enum Purpose {
     Classifier = 15,
     /// Which weights a sparsely connected machine has.
     Connections = 16,
+    /// Weights, order and noise of networks that are built on burn.
+    Networks = 17,
 }
 
 /// Philox4x32-10: four random words from a 64-bit key and a 128-bit counter.

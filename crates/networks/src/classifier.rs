@@ -10,7 +10,9 @@ use resrel_data::Dataset;
 use resrel_kernels::Workers;
 use serde::{Deserialize, Serialize};
 
-use crate::classifier::network::{Layer, Network, matrix, numbers};
+use crate::classifier::network::{Layer, Network};
+pub(crate) use crate::classifier::network::{matrix, numbers};
+pub(crate) use crate::classifier::training::targets;
 use crate::{Error, Observer};
 
 /// Images that are labelled together: bounds the memory.

@@ -49,4 +49,18 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// A checkpoint could not be put together.
+    #[error("checkpoint: {problem}; this is a fault of resrel, please report it")]
+    Checkpoint {
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn record(error: impl std::fmt::Display) -> Self {
+        Self::Checkpoint {
+            problem: error.to_string(),
+        }
+    }
 }

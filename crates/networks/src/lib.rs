@@ -1,16 +1,23 @@
 //! Networks that are built on burn, and what their features are good for.
 //!
-//! A [`Classifier`] labels images, so that the label frequencies of generated images can be compared with
+//! [`FeedForward`] networks and the autoencoder [`Vae`] are trained to be measured. A [`Classifier`] labels images, so that the label frequencies of generated images can be compared with
 //! the data's. In its features [`PrecisionRecall`] tells how faithful and how varied they are;
 //! [`near_copies`] tells a generator that memorises from one that generalises.
 
 mod classifier;
+mod config;
 mod error;
+mod feed_forward;
 mod fidelity;
+mod learning;
+mod vae;
 
 pub use classifier::{Classified, Classifier, ClassifierConfig};
 pub use error::Error;
+pub use feed_forward::{Activation, Architecture, FeedForward, FeedForwardConfig};
 pub use fidelity::{PrecisionRecall, near_copies};
+pub use learning::Epoch;
+pub use vae::{Vae, VaeConfig};
 
 use std::ops::ControlFlow;
 

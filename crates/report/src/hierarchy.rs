@@ -152,7 +152,8 @@ impl<'a> Tree<'a> {
             let middle = top(row) + IMAGE / 2.0 + 6.0;
             page.text(MARGIN, middle, layer, font(17.0, Anchor::Start));
         }
-        let largest = self.nodes.iter().map(|node| node.count).max().unwrap_or(1);
+        let joined = self.nodes.iter().filter(|node| node.parent.is_some());
+        let largest = joined.map(|node| node.count).max().unwrap_or(1);
         for (node, &(x, row)) in self.nodes.iter().zip(&self.places) {
             let Some((above_x, above_row)) = node.parent.map(|parent| self.places[parent]) else {
                 continue;

@@ -81,7 +81,7 @@ pub(crate) struct Entry {
 pub(crate) struct Panel {
     /// Which panel of a figure of several it is.
     pub letter: Option<char>,
-    /// A line at the top, in place of a row of the legend.
+    /// A line at the top, in place of two rows of the legend.
     pub heading: Option<String>,
     pub title: String,
     pub x: Axis,
@@ -112,7 +112,7 @@ impl Panel {
         if wide {
             (1, self.legend.len(), false)
         } else {
-            let heading = usize::from(self.heading.is_some());
+            let heading = if self.heading.is_some() { 2 } else { 0 };
             (2, two, two + heading <= LEGEND_ROWS)
         }
     }

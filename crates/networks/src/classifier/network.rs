@@ -60,12 +60,12 @@ impl Network {
 }
 
 /// The numbers of a tensor, row by row.
-pub(super) fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+pub(crate) fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     // All tensors here are of 32-bit floats.
     tensor.into_data().try_to_vec().unwrap_or_default()
 }
 
-pub(super) fn matrix(shape: [usize; 2], numbers: Vec<f32>) -> Array2<f32> {
+pub(crate) fn matrix(shape: [usize; 2], numbers: Vec<f32>) -> Array2<f32> {
     // A tensor has as many numbers as its shape says.
     Array2::from_shape_vec(shape, numbers).unwrap_or_default()
 }

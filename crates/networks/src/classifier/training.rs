@@ -25,21 +25,7 @@ pub(super) fn train(
     workers: &Workers,
     observer: &mut Observer,
 ) -> Result<Option<Classifier>, Error> {
-    let wrong = |problem: &str| Error::Data {
-        data: data.name.clone(),
-        problem: problem.into(),
-    };
-    let labels = data.train.labels.as_deref();
-    let labels =
-        labels.ok_or_else(|| wrong("has no labels, without which nothing can be classified"))?;
-    let mut classes = labels.to_vec();
-    classes.sort_unstable();
-    classes.dedup();
-    if classes.len() < 2 {
-        return Err(wrong(
-            "has one label alone: a classifier needs two at least",
-        ));
-    }
+    let (classes, targets) = targets(data)?;
     let test = data.test.as_ref().filter(|test| test.labels.is_some());
     let rows = 0..data.train.observations();
     let (learnt, held_out): (Vec<usize>, Vec<usize>) = match test {
@@ -49,10 +35,7 @@ pub(super) fn train(
     let lesson = Lesson {
         data: &data.train,
         rows: learnt,
-        targets: labels
-            .iter()
-            .map(|label| classes.partition_point(|class| class < label) as u32)
-            .collect(),
+        targets,
         shape: data.image_shape,
         config,
     };
@@ -75,10 +58,33 @@ pub(super) fn train(
         classifier.error(values.view(), labels)?
     } else {
         let images = data.train.values.select(Axis(0), &held_out);
+        let labels = data.train.labels.as_deref().unwrap_or_default();
         let labels: Vec<u32> = held_out.iter().map(|row| labels[*row]).collect();
         classifier.error(images.view(), &labels)?
     };
     Ok(Some(classifier))
+}
+
+/// The labels of the training data, ascending, and for every row the number of its label.
+pub(crate) fn targets(data: &Dataset) -> Result<(Vec<u32>, Vec<u32>), Error> {
+    let wrong = |problem: &str| Error::Data {
+        data: data.name.clone(),
+        problem: problem.into(),
+    };
+    let labels = data.train.labels.as_deref();
+    let labels =
+        labels.ok_or_else(|| wrong("has no labels, without which nothing can be classified"))?;
+    let mut classes = labels.to_vec();
+    classes.sort_unstable();
+    classes.dedup();
+    if classes.len() < 2 {
+        return Err(wrong(
+            "has one label alone: a classifier needs two at least",
+        ));
+    }
+    let number = |label: &u32| classes.partition_point(|class| class < label) as u32;
+    let targets = labels.iter().map(number).collect();
+    Ok((classes, targets))
 }
 
 /// What is learnt, and how.
