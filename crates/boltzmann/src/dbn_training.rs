@@ -150,9 +150,10 @@ impl DbnTrainer {
                 }
             }
             let per_pass = self.seconds.iter().map(|seconds| {
-                let passes = self.config.training.total_updates(inputs.rows()) as f64
-                    / self.config.training.updates_per_pass(inputs.rows()) as f64;
-                seconds / passes
+                let training = &self.config.training;
+                // Without any update no pass took any time.
+                let updates = training.total_updates(inputs.rows()).max(1) as f64;
+                seconds * training.updates_per_pass(inputs.rows()) as f64 / updates
             });
             Ok(Some(TrainedDbn {
                 seconds_per_pass: per_pass.collect(),

@@ -136,17 +136,12 @@ pub fn summary(summary: &Summary) -> String {
 /// One row a network of those that are compared: its critical layer and what it has there, and the layer that
 /// generates best.
 pub fn networks(networks: &[(&Variant, Summary)]) -> String {
-    let mut table = new(&[
-        "",
-        "",
-        "critical",
-        "sum",
-        "H[s]",
-        "H[k]",
-        "β",
-        "error",
-        "generates best",
-    ]);
+    let sampled = networks
+        .iter()
+        .any(|(_, summary)| !summary.generated.is_empty());
+    let mut header = vec!["", "", "critical", "sum", "H[s]", "H[k]", "β", "error"];
+    header.extend(sampled.then_some("generates best"));
+    let mut table = new(&header);
     let mut last = "";
     for (variant, summary) in networks {
         let layers = summary.layers(Series::Trained);
@@ -169,7 +164,7 @@ pub fn networks(networks: &[(&Variant, Summary)]) -> String {
             variant.sweep.clone()
         };
         last = &variant.sweep;
-        table.add_row([
+        let mut row = vec![
             sweep,
             variant.name.clone(),
             layer.map_or("–".into(), |layer| layer.name.to_owned()),
@@ -178,11 +173,44 @@ pub fn networks(networks: &[(&Variant, Summary)]) -> String {
             mean(|m| m.relevance, 4),
             mean(|m| m.beta.mle, 2),
             mean(|m| m.classification_error, 3),
-            best,
-        ]);
+        ];
+        row.extend(sampled.then_some(best));
+        table.add_row(row);
     }
     if let Some(column) = table.column_mut(1) {
         column.set_cell_alignment(CellAlignment::Left);
+    }
+    finish(table)
+}
+
+/// One row a network on burn: how well it learnt, and what it generates.
+pub fn learnt(networks: &[(&Variant, Summary)]) -> String {
+    type Number = fn(&Summary) -> Option<Mean>;
+    let columns: [(&str, Number, usize); 5] = [
+        (
+            "accuracy, training",
+            |s| s.learnt(|it| it.train_accuracy),
+            4,
+        ),
+        ("accuracy, test", |s| s.learnt(|it| it.test_accuracy), 4),
+        ("loss, training", |s| s.learnt(|it| it.train_loss), 1),
+        ("loss, test", |s| s.learnt(|it| it.test_loss), 1),
+        ("ability", |s| s.ability(), 2),
+    ];
+    let known = |(_, number, _): &&(&str, Number, usize)| {
+        networks
+            .iter()
+            .any(|(_, summary)| number(summary).is_some())
+    };
+    let columns: Vec<_> = columns.iter().filter(known).collect();
+    let names = columns.iter().map(|(name, ..)| *name);
+    let mut table = new(&["", ""].into_iter().chain(names).collect::<Vec<_>>());
+    for (variant, summary) in networks {
+        let numbers = columns
+            .iter()
+            .map(|(_, number, digits)| with_stderr(number(summary), *digits));
+        let names = [variant.sweep.clone(), variant.name.clone()];
+        table.add_row(names.into_iter().chain(numbers));
     }
     finish(table)
 }

@@ -6,6 +6,7 @@
 //! error, and the values decide alone. The bounds come from the recipe, fixed before the run.
 
 mod architectures;
+mod networks;
 mod schedule;
 mod sparse;
 mod spread;
@@ -64,6 +65,8 @@ pub fn judge(
         Figure::FigS2 => architectures::judge(variants, rules),
         Figure::FigS3 => of_letters(summary, rules),
         Figure::FigS4 => sparse::judge(variants, rules),
+        Figure::FigS5 => networks::of_labels(variants, rules),
+        Figure::FigS6 => networks::of_latent(variants),
         Figure::Schedule => schedule::judge(variants, rules),
     }
 }
@@ -490,6 +493,21 @@ fn power_laws<'a, 'b: 'a>(
         .into_iter()
         .filter_map(|layer| Some((layer.name, layer.mean(distance)?)))
         .collect();
+    distances(&values, bound, sign)
+}
+
+/// The distance to the fitted power law of a layer whose resolution lies between the two bounds.
+fn distance_between((low, high): (f64, f64)) -> impl Fn(&Measure) -> Option<f64> + Copy {
+    move |measure| {
+        let inside = measure
+            .resolution
+            .is_some_and(|h_s| low < h_s && h_s < high);
+        measure.beta.ks.filter(|_| inside)
+    }
+}
+
+/// [`power_laws`] of distances, each with the name of what was fitted.
+fn distances(values: &[(&str, Mean)], bound: f64, sign: f64) -> Evidence {
     if values.is_empty() {
         return Err("no such layer has a fit".into());
     }
@@ -500,7 +518,7 @@ fn power_laws<'a, 'b: 'a>(
     });
     Ok((
         comparisons.collect(),
-        format!("KS {} (bound {bound})", list(&values)),
+        format!("KS {} (bound {bound})", list(values)),
     ))
 }
 

@@ -3,9 +3,10 @@
 use resrel_boltzmann::{DbnConfig, Preset, SamplingConfig};
 use resrel_cluster::KMeansConfig;
 use resrel_kernels::{Purpose, Stream};
-use resrel_networks::ClassifierConfig;
+use resrel_networks::{Architecture, ClassifierConfig, FeedForwardConfig, VaeConfig};
 use serde::{Deserialize, Serialize};
 
+use crate::sweep::Network;
 use crate::{Error, HierarchyConfig, Recipe, Series, Size, Variant};
 
 /// More realizations than anybody runs: their units are listed in memory.
@@ -75,8 +76,24 @@ pub enum Task {
     KMeans(KMeansConfig),
     /// Train the classifier that labels samples.
     Classifier(ClassifierConfig),
+    /// Teach a network labels and measure its hidden layer.
+    FeedForward(FeedForwardConfig),
+    /// Train an autoencoder, measure its latent variables and judge its samples.
+    Vae(VaeTask),
     /// Sample a layer of a network that another unit trained, and judge the samples.
     Generate(GenerateConfig),
+}
+
+/// An autoencoder, and what is sampled from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VaeTask {
+    /// The autoencoder and its training.
+    pub config: VaeConfig,
+    /// Number of samples.
+    pub samples: usize,
+    /// The unit that trains the classifier that labels them: it comes first. `None` for no samples.
+    pub classifier: Option<String>,
 }
 
 /// What is sampled, and from what.
@@ -101,7 +118,9 @@ impl Recipe {
     /// updates that leaves an impossible configuration.
     pub fn plan(self, choice: Choice) -> Result<Plan, Error> {
         let size = self.size(choice.size);
-        let realizations = choice.realizations.unwrap_or(size.realizations);
+        let realizations = choice
+            .realizations
+            .unwrap_or_else(|| self.realizations(choice.size));
         if !(1..=MOST_REALIZATIONS).contains(&realizations) {
             let problem = format!("{realizations} realizations; ask for 1 to {MOST_REALIZATIONS}");
             return Err(Error::Recipe {
@@ -111,7 +130,7 @@ impl Recipe {
         }
         let networks = self.networks(size, choice.preset, choice.updates);
         for (_, network) in &networks {
-            network.config.validate()?;
+            network.network.validate()?;
         }
         let k_means = size.k_means.as_ref().unwrap_or(&self.k_means);
         let generation = self.generation_of(size);
@@ -150,7 +169,24 @@ impl Recipe {
                     seed: seed_of(network.seed.unwrap_or(choice.seed), realization),
                     ..common
                 };
-                let dbn = &network.config;
+                let dbn = match &network.network {
+                    Network::Dbn(config) => config,
+                    Network::FeedForward(config) => {
+                        let task = Task::FeedForward(config.clone());
+                        units.push(place.unit(Series::Trained, "", task));
+                        continue;
+                    }
+                    Network::Vae(config) => {
+                        let labelled = self.series.contains(&Series::Classifier);
+                        let task = VaeTask {
+                            config: config.clone(),
+                            samples: generation.samples,
+                            classifier: labelled.then(|| Series::Classifier.name().into()),
+                        };
+                        units.push(place.unit(Series::Trained, "", Task::Vae(task)));
+                        continue;
+                    }
+                };
                 for series in [Series::Trained, Series::Untrained, Series::Shuffled] {
                     if self.series.contains(&series) {
                         let mut unit = place.unit(series, "", Task::Dbn(dbn.clone()));
@@ -251,7 +287,10 @@ impl Unit {
     pub fn after(&self) -> Vec<&str> {
         match &self.task {
             Task::Generate(config) => vec![&config.model, &config.classifier],
-            Task::Dbn(_) | Task::KMeans(_) | Task::Classifier(_) => Vec::new(),
+            Task::Vae(task) => task.classifier.as_deref().into_iter().collect(),
+            Task::Dbn(_) | Task::KMeans(_) | Task::Classifier(_) | Task::FeedForward(_) => {
+                Vec::new()
+            }
         }
     }
 
@@ -285,7 +324,8 @@ impl Unit {
                 // A line of monitoring each pass.
                 model + layers * (LAYER + 200 * epochs(config))
             }
-            Task::KMeans(_) => LAYER,
+            Task::KMeans(_) | Task::FeedForward(_) => LAYER,
+            Task::Vae(_) => LAYER + SAMPLES,
             Task::Classifier(_) => CLASSIFIER,
             Task::Generate(config) => {
                 let chains = config.sampling.samples * config.sampling.replicas;
@@ -310,6 +350,22 @@ impl Unit {
             }
             // As measured: a convolution or two of each image, forth and back.
             Task::Classifier(config) => config.epochs as u64 * observations * 6_000_000,
+            Task::FeedForward(config) => {
+                // As measured, forth and back: a multiplication on burn costs about three of ours, in a
+                // convolution about ten.
+                let maps = match config.architecture {
+                    Architecture::Mlp => 0,
+                    Architecture::Cnn => {
+                        10 * (15_000 + 900 * config.channels[1]) * config.channels[0]
+                    }
+                };
+                let dense = 3 * 784 * config.hidden;
+                3 * (config.epochs as u64) * observations * (maps + dense) as u64
+            }
+            Task::Vae(VaeTask { config, .. }) => {
+                let weights = 2 * config.hidden * (784 + config.latent);
+                9 * (config.epochs as u64) * observations * weights as u64
+            }
             Task::Generate(config) => {
                 // As measured: few units change from step to step, and each is drawn.
                 let [below, above] = config.units.map(|units| units as u64);

@@ -6,14 +6,14 @@ mod text;
 use std::path::Path;
 
 use resrel_boltzmann::{DbnConfig, Downward, Preset, SamplingConfig};
-use resrel_networks::ClassifierConfig;
+use resrel_networks::{ClassifierConfig, FeedForwardConfig, VaeConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::sweep::Combination;
+use crate::sweep::{Bases, Combination, Network};
 use crate::{Error, HierarchyConfig, Series, Sweep, Variant};
 
 /// The recipes that come with the program: name and text.
-pub const RECIPES: [(&str, &str); 8] = [
+pub const RECIPES: [(&str, &str); 10] = [
     ("fig1", include_str!("../../../recipes/fig1.toml")),
     ("fig2", include_str!("../../../recipes/fig2.toml")),
     ("fig3", include_str!("../../../recipes/fig3.toml")),
@@ -21,6 +21,8 @@ pub const RECIPES: [(&str, &str); 8] = [
     ("figS2", include_str!("../../../recipes/figS2.toml")),
     ("figS3", include_str!("../../../recipes/figS3.toml")),
     ("figS4", include_str!("../../../recipes/figS4.toml")),
+    ("figS5", include_str!("../../../recipes/figS5.toml")),
+    ("figS6", include_str!("../../../recipes/figS6.toml")),
     ("schedule", include_str!("../../../recipes/schedule.toml")),
 ];
 
@@ -37,7 +39,14 @@ pub struct Recipe {
     /// What is drawn.
     pub series: Vec<Series>,
     /// The network and its training.
+    #[serde(default)]
     pub dbn: DbnConfig,
+    /// The perceptrons and convolutional networks, of which only sweeps make use.
+    #[serde(default)]
+    pub feed_forward: FeedForwardConfig,
+    /// The autoencoders, of which only sweeps make use.
+    #[serde(default)]
+    pub vae: VaeConfig,
     /// The clusterings.
     #[serde(default)]
     pub k_means: KMeansPlan,
@@ -51,10 +60,13 @@ pub struct Recipe {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sweep: Vec<Sweep>,
     /// At most 20 seconds on two cores.
+    #[serde(default)]
     pub smoke: SizeConfig,
     /// At most five minutes.
+    #[serde(default)]
     pub quick: SizeConfig,
     /// The paper's.
+    #[serde(default)]
     pub full: SizeConfig,
     /// The bounds by which claims are judged, fixed before the run.
     #[serde(default)]
@@ -85,6 +97,12 @@ pub enum Figure {
     /// Sparse connections and sparse activity.
     #[serde(rename = "figS4")]
     FigS4,
+    /// Perceptrons and convolutional networks against their hidden units.
+    #[serde(rename = "figS5")]
+    FigS5,
+    /// Autoencoders against their latent variables.
+    #[serde(rename = "figS6")]
+    FigS6,
     /// Against the length of training.
     #[serde(rename = "schedule")]
     Schedule,
@@ -105,6 +123,8 @@ impl Figure {
             Self::FigS2 => "figS2",
             Self::FigS3 => "figS3",
             Self::FigS4 => "figS4",
+            Self::FigS5 => "figS5",
+            Self::FigS6 => "figS6",
             Self::Schedule => "schedule",
             Self::Sweep => "sweep",
         }
@@ -140,11 +160,11 @@ pub struct GenerationPlan {
 }
 
 /// What a size changes; what it leaves out stays as the recipe says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct SizeConfig {
-    /// Number of realizations.
-    pub realizations: u32,
+    /// Number of realizations; by default 12 in the full size, as in the paper, and 1 in the others.
+    pub realizations: Option<u32>,
     /// Only so many observations, the first ones.
     pub observations: Option<usize>,
     /// Another network.
@@ -155,6 +175,10 @@ pub struct SizeConfig {
     pub updates: Option<u64>,
     /// Other clusterings.
     pub k_means: Option<KMeansPlan>,
+    /// Other perceptrons and convolutional networks.
+    pub feed_forward: Option<FeedForwardConfig>,
+    /// Other autoencoders.
+    pub vae: Option<VaeConfig>,
     /// Other samples.
     pub generation: Option<GenerationPlan>,
     /// Other states.
@@ -281,7 +305,7 @@ impl Recipe {
             return Err(wrong(&["series"], "", problem));
         }
         for size in [&recipe.smoke, &recipe.quick, &recipe.full] {
-            if size.realizations == 0 || size.observations == Some(0) {
+            if size.realizations == Some(0) || size.observations == Some(0) {
                 let problem = "realizations and observations must be at least 1";
                 return Err(wrong(&["realizations", "observations"], "0", problem));
             }
@@ -296,7 +320,23 @@ impl Recipe {
             if sweeps.iter().any(|sweep| sweep.name.is_empty()) {
                 return Err(wrong(&["sweep"], "", "sweep: each needs a name"));
             }
-            for (_, Combination { config: dbn, .. }) in recipe.networks(size, None, None) {
+            if let Some((key, problem)) = sweeps.iter().find_map(Sweep::misplaced) {
+                return Err(wrong(&[key], "", &problem));
+            }
+            for (_, Combination { network, .. }) in recipe.networks(size, None, None) {
+                let dbn = match network {
+                    Network::Dbn(dbn) => dbn,
+                    Network::FeedForward(config) => {
+                        let checked = config.validate();
+                        checked.map_err(|error| wrong_network(&wrong, &error))?;
+                        continue;
+                    }
+                    Network::Vae(config) => {
+                        let checked = config.validate();
+                        checked.map_err(|error| wrong_network(&wrong, &error))?;
+                        continue;
+                    }
+                };
                 let impossible = |error: resrel_boltzmann::Error| {
                     let problem = error.to_string();
                     match &error {
@@ -356,6 +396,11 @@ impl Recipe {
         }
     }
 
+    pub(crate) fn realizations(&self, size: Size) -> u32 {
+        let default = if size == Size::Full { 12 } else { 1 };
+        self.size(size).realizations.unwrap_or(default)
+    }
+
     pub(crate) fn generation_of<'a>(&'a self, size: &'a SizeConfig) -> &'a GenerationPlan {
         size.generation.as_ref().unwrap_or(&self.generation)
     }
@@ -375,14 +420,19 @@ impl Recipe {
         preset: Option<Preset>,
         updates: Option<u64>,
     ) -> Vec<(Option<Variant>, Combination)> {
-        let base = self.dbn_of(size, preset, updates);
+        let dbn = self.dbn_of(size, preset, updates);
+        let bases = Bases {
+            dbn: &dbn,
+            feed_forward: size.feed_forward.as_ref().unwrap_or(&self.feed_forward),
+            vae: size.vae.as_ref().unwrap_or(&self.vae),
+        };
         let sweeps = self.sweeps_of(size);
         if sweeps.is_empty() {
-            let alone = Sweep::default().combinations(&base);
+            let alone = Sweep::default().combinations(bases);
             return alone.into_iter().map(|it| (None, it)).collect();
         }
         let all = sweeps.iter().flat_map(|sweep| {
-            let combinations = sweep.combinations(&base).into_iter();
+            let combinations = sweep.combinations(bases).into_iter();
             combinations.map(|it| (sweep.name.clone(), it))
         });
         let numbered = all.enumerate().map(|(number, (sweep, it))| {
@@ -411,6 +461,19 @@ impl Recipe {
             dbn.training.epochs = None;
         }
         dbn
+    }
+}
+
+/// What is wrong with a network that is built on burn.
+fn wrong_network(
+    wrong: &dyn Fn(&[&str], &str, &str) -> Error,
+    error: &resrel_networks::Error,
+) -> Error {
+    match error {
+        resrel_networks::Error::Config { option, value, .. } => {
+            wrong(&[option], value, &error.to_string())
+        }
+        _ => wrong(&["sweep"], "", &error.to_string()),
     }
 }
 

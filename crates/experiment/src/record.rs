@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use ndarray::ArrayView2;
 use resrel_boltzmann::Monitor;
 use resrel_measure::Measure;
+use resrel_networks::Epoch;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::files::write_file;
-use crate::{Error, Generated, Node, Unit};
+use crate::{Error, Generated, Node, Quality, Unit};
 
 /// Version of the record's layout. A record of another version is refused by name.
 pub const RECORD_VERSION: u32 = 1;
@@ -45,9 +46,30 @@ pub struct Record {
     /// What a layer generated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generated: Option<Generated>,
+    /// How a network on burn learnt, and how well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learnt: Option<Learnt>,
     /// How the states of its layers merge.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hierarchy: Vec<Node>,
+}
+
+/// How a perceptron, a convolutional network or an autoencoder learnt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Learnt {
+    /// Every pass over the data.
+    pub history: Vec<Epoch>,
+    /// Fraction of the training data that get their label.
+    pub train_accuracy: Option<f64>,
+    /// Fraction of the test data that do.
+    pub test_accuracy: Option<f64>,
+    /// An autoencoder's loss per image of the training data: minus the lower bound of ln P, in nats.
+    pub train_loss: Option<f64>,
+    /// That of the test data.
+    pub test_loss: Option<f64>,
+    /// How good an autoencoder's samples are.
+    pub quality: Option<Quality>,
 }
 
 impl Record {

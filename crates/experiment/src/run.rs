@@ -173,7 +173,7 @@ impl Plan {
     /// threads, each has several. Results do not depend on `threads`.
     ///
     /// # Errors
-    /// [`Error::Unit`] if the data are of no use to a unit, [`Error::OtherRun`] if `out` holds another
+    /// [`Error::Unit`] or [`Error::Networks`] if the data are of no use to a unit, [`Error::OtherRun`] if `out` holds another
     /// plan's run, [`Error::File`] if it cannot be written.
     /// The error of a single unit is in [`Outcome::failures`].
     pub fn run(
@@ -296,28 +296,37 @@ impl Plan {
             let there = data.train.observations();
             let points = unit.observations.map_or(there, |count| count.min(there));
             let features = data.train.features();
-            let result: Result<(), Error> = match &unit.task {
+            let unfit: Error = match &unit.task {
                 Task::Dbn(config) if config.layers.first() != Some(&features) => {
-                    Err(resrel_boltzmann::Error::Features {
+                    resrel_boltzmann::Error::Features {
                         found: features,
                         expected: config.layers.first().copied().unwrap_or(0),
                     }
-                    .into())
+                    .into()
                 }
                 Task::KMeans(config) if config.k > points => {
-                    Err(resrel_cluster::ClusterError::TooManyClusters {
+                    resrel_cluster::ClusterError::TooManyClusters {
                         k: config.k,
                         points,
                     }
-                    .into())
+                    .into()
                 }
-                _ => Ok(()),
+                // What these say names the data.
+                Task::Classifier(config) => {
+                    config.check(data)?;
+                    continue;
+                }
+                Task::FeedForward(config) => {
+                    config.check(data)?;
+                    continue;
+                }
+                Task::Dbn(_) | Task::KMeans(_) | Task::Vae(_) | Task::Generate(_) => continue,
             };
-            result.map_err(|source| Error::Unit {
+            return Err(Error::Unit {
                 data: self.choice.data.clone(),
                 unit: unit.name.clone(),
-                source: Box::new(source),
-            })?;
+                source: Box::new(unfit),
+            });
         }
         Ok(())
     }
@@ -325,7 +334,7 @@ impl Plan {
     /// Makes the output folder this plan's own, or finds that it is.
     ///
     /// # Errors
-    /// [`Error::Unit`] if the data are of no use to a unit, [`Error::OtherRun`] if `out` holds another plan's
+    /// [`Error::Unit`] or [`Error::Networks`] if the data are of no use to a unit, [`Error::OtherRun`] if `out` holds another plan's
     /// run, [`Error::File`] if it cannot be written.
     pub fn claim(&self, data: &Dataset, out: &Path) -> Result<(), Error> {
         self.check(data)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use resrel_measure::{Candidate, Critical, Estimate, Measure, Spectrum};
 
-use crate::{Error, Generated, Images, Record, Series, Sidecar, Variant};
+use crate::{Error, Generated, Images, Learnt, Record, Series, Sidecar, Variant};
 
 /// A mean over realizations.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -117,6 +117,8 @@ pub struct Summary<'a> {
     realizations: BTreeMap<Series, usize>,
     /// What layers generated, from the first to the last.
     pub generated: Vec<GeneratedLayer<'a>>,
+    /// How networks on burn learnt, each with its samples where it has some.
+    pub learnt: Vec<(&'a Learnt, Option<&'a Images>)>,
     /// Names of the data sets, in order of first sight.
     pub data: Vec<&'a str>,
     /// Most frequent number of observations.
@@ -143,6 +145,7 @@ impl<'a> Summary<'a> {
         let mut realizations: BTreeMap<Series, Vec<u32>> = BTreeMap::new();
         let mut tables: BTreeMap<Series, Vec<Group<'a>>> = BTreeMap::new();
         let mut generated: Vec<GeneratedLayer<'a>> = Vec::new();
+        let mut learnt = Vec::new();
         for (record, sidecar) in units {
             if record.layers.len() != sidecar.spectra.len() {
                 let (layers, spectra) = (record.layers.len(), sidecar.spectra.len());
@@ -152,6 +155,9 @@ impl<'a> Summary<'a> {
             }
             if !data.contains(&record.data.as_str()) {
                 data.push(&record.data);
+            }
+            if let Some(it) = &record.learnt {
+                learnt.push((it, sidecar.images.as_ref()));
             }
             let seen = realizations.entry(record.unit.series).or_default();
             if !seen.contains(&record.unit.realization) {
@@ -199,6 +205,7 @@ impl<'a> Summary<'a> {
         Ok(Self {
             series,
             generated,
+            learnt,
             realizations: realizations
                 .into_iter()
                 .map(|(series, seen)| (series, seen.len()))
@@ -219,6 +226,17 @@ impl<'a> Summary<'a> {
     pub fn critical(&self, series: Series) -> Option<Critical> {
         let layers: Vec<Candidate> = self.layers(series).iter().map(Layer::candidate).collect();
         Critical::of(&layers)
+    }
+
+    /// The mean of one of the numbers of networks on burn.
+    pub fn learnt(&self, number: impl Fn(&Learnt) -> Option<f64>) -> Option<Mean> {
+        Mean::of(self.learnt.iter().map(|(learnt, _)| number(learnt)))
+    }
+
+    /// Generation ability 1/D(P‖Q) of autoencoders.
+    #[must_use]
+    pub fn ability(&self) -> Option<Mean> {
+        self.learnt(|learnt| learnt.quality.as_ref()?.labels.as_ref()?.ability)
     }
 
     /// Number of realizations of one series.

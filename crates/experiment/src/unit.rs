@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use ndarray::{Array2, s};
 use resrel_boltzmann::{
     Chains, Dbn, DbnConfig, DbnTrainer, Event, Inputs, Monitor, TrainedDbn, remove_checkpoint,
 };
@@ -13,13 +14,13 @@ use resrel_cluster::{ClusterError, KMeans, k_means};
 use resrel_data::{Dataset, Samples, shuffled};
 use resrel_kernels::{BitRows, Workers, instruction_set};
 use resrel_measure::{Measure, StateCounts, classification_error};
-use resrel_networks::{Classifier, ClassifierConfig};
+use resrel_networks::{Classifier, ClassifierConfig, FeedForward, FeedForwardConfig, Vae};
 
 use crate::generated::forget;
 use crate::hierarchy::hierarchy;
 use crate::{
-    Error, GenerateConfig, GenerateEvent, Generated, Images, Labels, RECORD_VERSION, Record,
-    Series, Sidecar, Task, Unit, generate,
+    Error, GenerateConfig, GenerateEvent, Generated, Images, Labels, Learnt, Quality,
+    RECORD_VERSION, Record, Series, Sidecar, Task, Unit, VaeTask, generate,
 };
 
 /// Samples that are kept as images: nine rows of twelve.
@@ -60,20 +61,7 @@ pub(crate) fn run_unit(
     let control = (unit.series == Series::Shuffled)
         .then(|| work.timed("shuffle", |_| shuffled(observed, unit.seed, workers)));
     let samples = control.as_ref().unwrap_or(observed);
-    let mut record = Record {
-        record_version: RECORD_VERSION,
-        version: env!("CARGO_PKG_VERSION").into(),
-        unit: unit.clone(),
-        instruction_set: instruction_set().into(),
-        data: data.name.clone(),
-        layers: Vec::new(),
-        seconds: BTreeMap::new(),
-        seconds_per_pass: Vec::new(),
-        monitoring: Vec::new(),
-        test_error: None,
-        generated: None,
-        hierarchy: Vec::new(),
-    };
+    let mut record = begun(unit, data);
     let mut sidecar = Sidecar::default();
     match &unit.task {
         Task::Dbn(config) => {
@@ -120,6 +108,25 @@ pub(crate) fn run_unit(
             };
             record.test_error = Some(classifier.test_error());
         }
+        Task::FeedForward(config) => {
+            let part = part_of(data, part);
+            let Some((learnt, measured)) = work.teach(config, &part, out, observer)? else {
+                return Ok(None);
+            };
+            record.learnt = Some(learnt);
+            record.layers.push(measured.0);
+            sidecar.spectra.push(measured.1);
+        }
+        Task::Vae(task) => {
+            let part = part_of(data, part);
+            let Some((learnt, measured, images)) = work.encode(task, &part, out, observer)? else {
+                return Ok(None);
+            };
+            record.learnt = Some(learnt);
+            record.layers.push(measured.0);
+            sidecar.spectra.push(measured.1);
+            sidecar.images = images;
+        }
         Task::Generate(config) => {
             let Some((generated, images)) =
                 work.generate(config, &part_of(data, part), out, observer)?
@@ -132,6 +139,25 @@ pub(crate) fn run_unit(
     }
     record.seconds = work.seconds;
     Ok(Some((record, sidecar)))
+}
+
+/// The record of a unit that nothing has been found of yet.
+fn begun(unit: &Unit, data: &Dataset) -> Record {
+    Record {
+        record_version: RECORD_VERSION,
+        version: env!("CARGO_PKG_VERSION").into(),
+        unit: unit.clone(),
+        instruction_set: instruction_set().into(),
+        data: data.name.clone(),
+        layers: Vec::new(),
+        seconds: BTreeMap::new(),
+        seconds_per_pass: Vec::new(),
+        monitoring: Vec::new(),
+        test_error: None,
+        generated: None,
+        learnt: None,
+        hierarchy: Vec::new(),
+    }
 }
 
 /// The measures and the spectrum of every layer's states, H1 first.
@@ -163,6 +189,17 @@ pub fn measure_clusters(clusters: &KMeans, samples: &Samples) -> Result<Measured
         .map(|&cluster| cluster.into())
         .collect();
     measure_states(&clusters.centroids.nrows().to_string(), &words, 1, samples)
+}
+
+/// The measure of real values, each 1 in a state where it is above `threshold`.
+fn measure_values(
+    name: &str,
+    values: Array2<f32>,
+    threshold: f64,
+    samples: &Samples,
+) -> Result<Measured, Error> {
+    let states = BitRows::from_threshold(values.view(), threshold as f32);
+    measure_states(name, states.words(), states.words_per_row(), samples)
 }
 
 fn measure_states(
@@ -270,6 +307,95 @@ impl Work<'_> {
             classifier.save(&model_path(out, &self.unit.name)?)?;
         }
         Ok(classifier)
+    }
+
+    /// A network that was taught labels, and the measure of its hidden layer; `None` if it was stopped.
+    fn teach(
+        &mut self,
+        config: &FeedForwardConfig,
+        data: &Dataset,
+        out: &Path,
+        observer: &mut (dyn FnMut(UnitEvent) -> ControlFlow<()> + Send),
+    ) -> Result<Option<(Learnt, Measured)>, Error> {
+        let checkpoint = place(out, "checkpoints", &self.unit.name)?;
+        let (seed, workers) = (self.unit.seed, self.workers);
+        let trained = self.timed("train", |_| {
+            let observer = &mut |done| observer(UnitEvent::Done(done));
+            FeedForward::train(data, config, seed, Some(&checkpoint), workers, observer)
+        })?;
+        let Some(network) = trained else {
+            return Ok(None);
+        };
+        let measured = self.timed("measure", |_| {
+            let hidden = network.hidden(data.train.values.view(), workers);
+            measure_values("hidden", hidden, config.threshold(), &data.train)
+        })?;
+        let test = data.test.as_ref();
+        let learnt = Learnt {
+            train_accuracy: network.accuracy(&data.train, workers),
+            test_accuracy: test.and_then(|test| network.accuracy(test, workers)),
+            train_loss: None,
+            test_loss: None,
+            quality: None,
+            history: network.history,
+        };
+        forget(&checkpoint)?;
+        Ok(Some((learnt, measured)))
+    }
+
+    /// An autoencoder, the measure of its latent variables and some of its samples; `None` if it was stopped.
+    fn encode(
+        &mut self,
+        task: &VaeTask,
+        data: &Dataset,
+        out: &Path,
+        observer: &mut (dyn FnMut(UnitEvent) -> ControlFlow<()> + Send),
+    ) -> Result<Option<(Learnt, Measured, Option<Images>)>, Error> {
+        let checkpoint = place(out, "checkpoints", &self.unit.name)?;
+        let (seed, workers) = (self.unit.seed, self.workers);
+        let images = data.train.values.view();
+        let trained = self.timed("train", |_| {
+            let observer = &mut |done| observer(UnitEvent::Done(done));
+            Vae::train(
+                images,
+                &task.config,
+                seed,
+                Some(&checkpoint),
+                workers,
+                observer,
+            )
+        })?;
+        let Some(vae) = trained else {
+            return Ok(None);
+        };
+        let measured = self.timed("measure", |_| {
+            let latent = vae.latent(images, workers);
+            measure_values("latent", latent, task.config.threshold, &data.train)
+        })?;
+        let (mut quality, mut shown) = (None, None);
+        if let Some(classifier) = &task.classifier {
+            let classifier = Classifier::load(&model_path(out, classifier)?)?;
+            let samples = self.timed("sample", |_| vae.generate(task.samples, seed, workers));
+            let labels = Labels::Classifier(&classifier);
+            let mut part = |rows: Range<usize>| samples.slice(s![rows, ..]).to_owned();
+            let judged = Quality::new(task.samples, &mut part, data, &labels, workers)?;
+            quality = Some(judged);
+            shown = data.image_shape.map(|shape| {
+                let first = samples.slice(s![..task.samples.min(SHOWN), ..]);
+                Images::new(first, shape)
+            });
+        }
+        let test = data.test.as_ref();
+        let learnt = Learnt {
+            train_accuracy: None,
+            test_accuracy: None,
+            train_loss: Some(vae.loss(&data.train, seed, workers)),
+            test_loss: test.map(|test| vae.loss(test, seed, workers)),
+            quality,
+            history: vae.history,
+        };
+        forget(&checkpoint)?;
+        Ok(Some((learnt, measured, shown)))
     }
 
     /// Samples of a layer and how good they are, and some of them as images; `None` if it was stopped.

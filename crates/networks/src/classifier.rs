@@ -82,6 +82,14 @@ impl ClassifierConfig {
         }
         Ok(())
     }
+
+    /// Refuses data that a classifier cannot learn.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for data with fewer than two labels.
+    pub fn check(&self, data: &Dataset) -> Result<(), Error> {
+        targets(data).map(drop)
+    }
 }
 
 /// A trained classifier.

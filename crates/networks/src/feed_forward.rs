@@ -130,6 +130,40 @@ pub struct FeedForward {
     pub history: Vec<Epoch>,
 }
 
+impl FeedForwardConfig {
+    /// Refuses data that such a network cannot learn.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for data without labels, or that are no images or too small ones for a convolutional
+    /// network.
+    pub fn check(&self, data: &Dataset) -> Result<(), Error> {
+        crate::classifier::targets(data)?;
+        if self.architecture == Architecture::Cnn {
+            pooled(data)?;
+        }
+        Ok(())
+    }
+}
+
+/// Height and width of an image after a convolutional network's convolutions and pools.
+fn pooled(data: &Dataset) -> Result<[usize; 2], Error> {
+    let (height, width) = data.image_shape.unwrap_or_default();
+    let size = |side: usize| {
+        KERNELS.iter().try_fold(side, |side, kernel| {
+            Some(side.checked_sub(kernel - 1)? / POOL).filter(|side| *side > 0)
+        })
+    };
+    match (size(height), size(width)) {
+        (Some(high), Some(wide)) => Ok([high, wide]),
+        _ => Err(Error::Data {
+            data: data.name.clone(),
+            problem: "a convolutional network needs images of at least 12 × 12 pixels; take \
+                      architecture mlp"
+                .into(),
+        }),
+    }
+}
+
 impl FeedForward {
     /// Learns the labels of the training part of `data`. `None` if `observer` stopped it: then the last whole pass
     /// is in `checkpoint`, from where the same call goes on. The same seed gives the same network on any number of
@@ -235,20 +269,7 @@ impl Network {
         let (mut convolutions, mut shape) = (Vec::new(), [1, inputs]);
         if config.architecture == Architecture::Cnn {
             let (height, width) = data.image_shape.unwrap_or_default();
-            let size = |side: usize| {
-                KERNELS.iter().try_fold(side, |side, kernel| {
-                    Some(side.checked_sub(kernel - 1)? / POOL).filter(|side| *side > 0)
-                })
-            };
-            let (Some(high), Some(wide)) = (size(height), size(width)) else {
-                return Err(Error::Data {
-                    data: data.name.clone(),
-                    problem:
-                        "a convolutional network needs images of at least 12 × 12 pixels; take \
-                              architecture mlp"
-                            .into(),
-                });
-            };
+            let [high, wide] = pooled(data)?;
             shape = [height, width];
             let mut before = 1;
             for (channels, kernel) in config.channels.into_iter().zip(KERNELS) {

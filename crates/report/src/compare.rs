@@ -6,6 +6,7 @@ mod per_layer;
 mod plane;
 mod spectra;
 mod training;
+mod width;
 
 use resrel_experiment::{Figure, Layer, Record, Series, Sidecar, Summary, Variant, variants};
 use resrel_measure::Measure;
@@ -59,6 +60,26 @@ pub(crate) fn draw(of: Figure, records: &[(Record, Sidecar)]) -> Result<Vec<Arte
                 panels.extend([plane::draw(group), spectra::draw(group), sums(group)]);
             }
             ("Figure S4: sparse connections and sparse activity", 3)
+        }
+        Figure::FigS5 => {
+            panels.extend(each(spectra::draw));
+            panels.extend(groups.iter().map(|group| width::plane(group, records)));
+            panels.extend(groups.iter().map(|group| width::accuracy(group, records)));
+            panels.extend(
+                groups
+                    .iter()
+                    .map(|group| width::error_against_beta(group, records)),
+            );
+            ("Figure S5: networks that are taught labels", groups.len())
+        }
+        Figure::FigS6 => {
+            for group in &groups {
+                panels.extend([width::plane(group, records), width::ability(group, records)]);
+                panels.extend([width::loss(group, records), spectra::draw(group)]);
+                panels.push(width::ability_against_beta(group, records));
+                panels.push(width::samples(group));
+            }
+            ("Figure S6: variational autoencoders", 3)
         }
         Figure::Schedule => {
             panels.extend(each(plane::draw));

@@ -50,9 +50,12 @@ pub fn draw(figure: Figure, records: &[(Record, Sidecar)]) -> Result<Vec<Artefac
         Figure::Fig3 => fig3::draw(records),
         Figure::FigS1 => spread::draw(records),
         Figure::FigS3 => letters::draw(records),
-        Figure::FigS2 | Figure::FigS4 | Figure::Schedule | Figure::Sweep => {
-            compare::draw(figure, records)
-        }
+        Figure::FigS2
+        | Figure::FigS4
+        | Figure::FigS5
+        | Figure::FigS6
+        | Figure::Schedule
+        | Figure::Sweep => compare::draw(figure, records),
     }
 }
 

@@ -113,6 +113,12 @@ pub fn draw(plan: &Plan, records: &[(Record, Sidecar)], out: &Path) -> Result<Re
     } else {
         critical = None;
         text = table::networks(&compared) + &note + ".\n\n";
+        if compared
+            .iter()
+            .any(|(_, summary)| !summary.learnt.is_empty())
+        {
+            text += &format!("{}\n", table::learnt(&compared));
+        }
     }
     text += &table::claims(&claims);
     let networks = compared.iter().map(|(variant, summary)| Network {

@@ -27,7 +27,7 @@ const EMBEDDED: &str = "digits";
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: resrel reproduce fig2 --quick --data mnist")]
 pub struct Arguments {
-    /// fig1, fig2, fig3, figS1 to figS4, schedule, or the path of a TOML file
+    /// fig1, fig2, fig3, figS1 to figS6, schedule, or the path of a TOML file
     #[arg(required_unless_present = "status")]
     recipe: Option<String>,
     /// A small network on few images: at most 20 seconds on two cores
@@ -87,7 +87,8 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     if let Some(out) = &arguments.status {
         return status(out, console);
     }
-    let mut recipe = Recipe::load(arguments.recipe.as_deref().unwrap_or_default())?;
+    let recipe_name = arguments.recipe.as_deref().unwrap_or_default();
+    let mut recipe = Recipe::load(recipe_name)?;
     let (name, why) = match &arguments.data {
         Some(name) => (name.clone(), String::new()),
         None => default_data(&recipe, &arguments.folder)?,
@@ -108,19 +109,17 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     let out = arguments
         .out
         .clone()
-        .unwrap_or_else(|| default_out(&recipe, &choice));
+        .unwrap_or_else(|| default_out(recipe_name, &choice));
     let workers = console.workers()?;
     let mut data = arguments
         .folder
         .load(&name, arguments.labels.as_deref(), &workers)?;
     // The name is part of what a folder's run is: that of a file is its path as given.
     data.name.clone_from(&name);
-    let features = data.train.features();
-    let visible = recipe.dbn.layers[0];
-    recipe.fit(features);
-    if visible != features {
-        let words = format!("networks get {features} visible units, as {name} has features");
-        console.say(&words);
+    let planned = recipe.clone().plan(choice.clone())?;
+    // Of its own data a recipe knows the features.
+    if name != recipe.data {
+        recipe.fit(data.train.features());
     }
     let plan = recipe.plan(choice)?;
     let all = data.train.observations();
@@ -131,7 +130,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
         return prepare(&plan, &data, &out, arguments, console);
     }
     let used = plan.units.iter().filter_map(|unit| unit.observations).max();
-    let banner = format!(
+    let mut banner = format!(
         "{}: {} on {} ({} observations{why}), results in {}",
         plan.recipe.title,
         units(plan.units.len()),
@@ -139,6 +138,12 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
         used.map_or(all, |used| used.min(all)),
         out.display()
     );
+    if plan.units != planned.units {
+        banner += &format!(
+            "\nnetworks get {} visible units: the features of {name}",
+            data.train.features()
+        );
+    }
     let outcome = run_plan(&plan, &data, &out, &banner, console)?;
     if outcome.interrupted {
         let done = outcome.records.len();
@@ -192,14 +197,18 @@ fn default_data(recipe: &Recipe, folder: &DataFolder) -> Result<(String, String)
 }
 
 /// A folder whose name tells what is in it.
-fn default_out(recipe: &Recipe, choice: &Choice) -> PathBuf {
+fn default_out(recipe: &str, choice: &Choice) -> PathBuf {
     let word = |value: serde_json::Result<serde_json::Value>| {
         value
             .ok()
             .and_then(|value| value.as_str().map(str::to_owned))
             .unwrap_or_default()
     };
-    let mut name = word(serde_json::to_value(recipe.figure));
+    let stem = |path: &str| {
+        let stem = Path::new(path).file_stem().unwrap_or_default();
+        stem.to_string_lossy().into_owned()
+    };
+    let mut name = stem(recipe);
     name += &format!("-{}", word(serde_json::to_value(choice.size)));
     if let Some(preset) = choice.preset {
         name += &format!("-{}", word(serde_json::to_value(preset)));
@@ -210,8 +219,7 @@ fn default_out(recipe: &Recipe, choice: &Choice) -> PathBuf {
     if let Some(realizations) = choice.realizations {
         name += &format!("-{realizations}-realizations");
     }
-    let data = Path::new(&choice.data).file_stem().unwrap_or_default();
-    name += &format!("-{}-seed-{}", data.to_string_lossy(), choice.seed);
+    name += &format!("-{}-seed-{}", stem(&choice.data), choice.seed);
     Path::new("out").join(name)
 }
 
@@ -342,6 +350,8 @@ fn list(plan: &Plan, observations: usize, out: &Path, console: &Console) -> Resu
                 sizes.join("-")
             }
             Task::KMeans(config) => format!("{} clusters", config.k),
+            Task::FeedForward(config) => format!("{} hidden units", config.hidden),
+            Task::Vae(task) => format!("{} latent variables", task.config.latent),
             Task::Classifier(config) => format!("{} passes", config.epochs),
             Task::Generate(config) => format!(
                 "{} chains of {} steps",

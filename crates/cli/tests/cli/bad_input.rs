@@ -360,7 +360,7 @@ fn recipes_are_checked_by_line() {
         &said,
         &[
             &format!("recipe typo.toml: line {line}: "),
-            "`learningrate`",
+            "learningrate is not known; did you mean learning_rate?",
         ],
     );
     for (from, to, words) in [
@@ -385,12 +385,18 @@ fn recipes_are_checked_by_line() {
         (
             "\"untrained\"",
             "\"guessed\"",
-            ["recipe bad.toml: line", "`guessed`"],
+            [
+                "recipe bad.toml: line",
+                "guessed is not known; there is trained",
+            ],
         ),
         (
             "figure = \"fig2\"",
             "figure = \"fig9\"",
-            ["recipe bad.toml: line", "`fig9`"],
+            [
+                "recipe bad.toml: line",
+                "fig9 is not known; did you mean fig",
+            ],
         ),
         (
             "layers = [12, 8, 5, 3]",
@@ -424,8 +430,8 @@ fn recipes_are_checked_by_line() {
         &["realizations"],
     );
     tells(
-        &room.refused("reproduce tiny.toml --engine slurm"),
-        &["slurm"],
+        &room.refused("reproduce tiny.toml --engine slum"),
+        &["slum", "slurm"],
     );
     tells(
         &room.refused("reproduce --status gone"),

@@ -9,6 +9,8 @@ mod json;
 mod laws;
 mod msr;
 mod pages;
+mod recipes;
 mod resume;
+mod slurm;
 mod states;
 mod support;

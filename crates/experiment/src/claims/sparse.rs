@@ -2,7 +2,7 @@
 
 use resrel_measure::Measure;
 
-use super::{Evidence, Judgement, difference, judgement, power_laws};
+use super::{Evidence, Judgement, difference, distance_between, judgement, power_laws};
 use crate::{Mean, Rules, Series, Summary, Variant};
 
 type Number = fn(&Measure) -> Option<f64>;
@@ -15,10 +15,6 @@ pub(super) fn judge(networks: &[(&Variant, Summary)], rules: &Rules) -> Vec<Judg
         }
     }
     let (low, high) = rules.middle;
-    let ks = |m: &Measure| {
-        let between = m.resolution.is_some_and(|h_s| low < h_s && h_s < high);
-        m.beta.ks.filter(|_| between)
-    };
     let mut judgements = Vec::new();
     for (letter, sweep) in ('a'..).zip(sweeps) {
         let own: Vec<&Summary> = networks
@@ -32,7 +28,7 @@ pub(super) fn judge(networks: &[(&Variant, Summary)], rules: &Rules) -> Vec<Judg
         judgements.push(judgement(
             &format!("8{letter}"),
             &format!("{sweep}: m_k follows a power law where {low} < H[s] < {high}"),
-            power_laws(layers, ks, rules.ks, 1.0),
+            power_laws(layers, distance_between(rules.middle), rules.ks, 1.0),
         ));
         judgements.push(judgement(
             &format!("8{letter}′"),

@@ -2,7 +2,7 @@
 
 use resrel_measure::Measure;
 
-use super::{Comparison, Evidence, Judgement, judgement, list, power_laws};
+use super::{Comparison, Evidence, Judgement, distance_between, judgement, list, power_laws};
 use crate::{Layer, Mean, Rules, Series, Summary};
 
 type Number = fn(&Measure) -> Option<f64>;
@@ -20,7 +20,7 @@ pub(super) fn judge(summary: &Summary, rules: &Rules) -> Vec<Judgement> {
         judgement(
             "10b",
             "and power laws",
-            untrained_power_laws(untrained, rules),
+            power_laws(untrained, distance_between(rules.middle), rules.ks, 1.0),
         ),
         judgement(
             "10c",
@@ -64,15 +64,6 @@ fn share_of_optimum(layers: &[Layer], rules: &Rules, share: f64, sign: f64) -> E
     let word = if sign > 0.0 { "at least" } else { "at most" };
     let text = format!("of the optimum: {} ({word} {share})", list(&shares));
     Ok((comparisons.collect(), text))
-}
-
-fn untrained_power_laws(untrained: &[Layer], rules: &Rules) -> Evidence {
-    let (low, high) = rules.middle;
-    let ks = |m: &Measure| {
-        let between = m.resolution.is_some_and(|h_s| low < h_s && h_s < high);
-        m.beta.ks.filter(|_| between)
-    };
-    power_laws(untrained, ks, rules.ks, 1.0)
 }
 
 /// Standard deviations over realizations, of H[s] and H[k], averaged over the layers.

@@ -17,6 +17,8 @@ pub(super) fn line_of(text: &str, keys: &[&str], value: &str) -> Option<usize> {
     let table = DeTable::parse(text).ok()?;
     let mut found = Vec::new();
     collect(table.get_ref(), keys, &mut found);
+    // Tables come in alphabetical order.
+    found.sort_by_key(|(start, _)| *start);
     let plain = |text: &str| -> String {
         let text = text.trim_end_matches(".0").chars();
         text.filter(|letter| !letter.is_whitespace()).collect()

@@ -72,8 +72,9 @@ pub(crate) fn targets(data: &Dataset) -> Result<(Vec<u32>, Vec<u32>), Error> {
         problem: problem.into(),
     };
     let labels = data.train.labels.as_deref();
-    let labels =
-        labels.ok_or_else(|| wrong("has no labels, without which nothing can be classified"))?;
+    let labels = labels.ok_or_else(|| {
+        wrong("has no labels, without which nothing can be classified; give some")
+    })?;
     let mut classes = labels.to_vec();
     classes.sort_unstable();
     classes.dedup();

@@ -14,7 +14,11 @@ pub(super) fn draw(group: &Group) -> Drawn {
             Some(layer) => choices.push(Choice {
                 source: network.name(),
                 layer,
-                text: format!("{}: {}", network.name(), layer.name),
+                text: if layers.len() > 1 {
+                    format!("{}: {}", network.name(), layer.name)
+                } else {
+                    network.name().to_owned()
+                },
                 marker: network.marker,
             }),
             None => notes.push(format!("No layers: {}.", network.name())),

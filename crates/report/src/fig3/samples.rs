@@ -15,8 +15,13 @@ pub fn samples_plot(name: &str, images: &Images) -> Picture {
 }
 
 pub(crate) fn draw(layer: &GeneratedLayer) -> Drawn {
+    panel_of(layer.name, layer.images)
+}
+
+/// The samples of anything.
+pub(crate) fn panel_of(name: &str, images: Option<&Images>) -> Drawn {
     Drawn {
-        panel: panel(layer.name, layer.images),
+        panel: panel(name, images),
         csv: String::new(),
     }
 }

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use resrel_boltzmann::DbnConfig;
-use resrel_experiment::{RECORD_VERSION, Record, Series, Sidecar, Task, Unit};
-use resrel_measure::{Measure, Spectrum};
+use resrel_boltzmann::{Convergence, DbnConfig, SamplingConfig};
+use resrel_experiment::{
+    Generated, Images, Moment, Quality, RECORD_VERSION, Record, Series, Sidecar, Task, Unit,
+    Variant,
+};
+use resrel_measure::{Generation, Measure, Spectrum};
 use resrel_report::Artefact;
 
 pub type Recorded = (Record, Sidecar);
@@ -39,6 +42,7 @@ pub fn unit(series: Series, realization: u32, layers: &[Layer]) -> Recorded {
         monitoring: Vec::new(),
         test_error: None,
         generated: None,
+        learnt: None,
         hierarchy: Vec::new(),
     };
     let sidecar = Sidecar {
@@ -46,6 +50,66 @@ pub fn unit(series: Series, realization: u32, layers: &[Layer]) -> Recorded {
         images: None,
     };
     (record, sidecar)
+}
+
+/// The labels of the data that are sampled.
+const DATA: [u32; 6] = [0, 0, 1, 1, 2, 2];
+
+/// Samples of a layer with the given labels, of data with each of three labels as often.
+pub fn samples(realization: u32, layer: usize, labels: &[u32], mixed: bool) -> Recorded {
+    let mut unit = unit(Series::Generated, realization, &[]);
+    let name = format!("H{layer}");
+    unit.0.unit.name = format!("generated-h{layer:02}-r{realization:02}");
+    let labels = Some(Generation::new(&DATA, labels).unwrap());
+    let moment = |step| Moment {
+        step,
+        energy: Some(-1.5),
+        labels: labels.clone(),
+    };
+    unit.0.generated = Some(Generated {
+        name,
+        sampling: SamplingConfig {
+            layer,
+            samples: 6,
+            steps: 8,
+            ..SamplingConfig::default()
+        },
+        quality: Quality {
+            labels: labels.clone(),
+            confident: Some(0.5),
+            precision: Some(0.75),
+            recall: Some(0.25),
+            near_copies: None,
+            judge_error: Some(0.01),
+        },
+        convergence: Convergence {
+            mean: Some(-1.5),
+            stderr: Some(0.1),
+            autocorrelation_time: Some(2.0),
+            effective_samples: Some(500.0),
+            r_hat: Some(1.01),
+            mixed,
+        },
+        moments: [2, 4, 8].map(moment).into(),
+        swap_rates: Vec::new(),
+        seconds_per_step: None,
+    });
+    unit.1.images = Some(Images {
+        shape: (2, 2),
+        pixels: vec![0, 255, 128, 0, 255, 0, 0, 255],
+    });
+    unit
+}
+
+/// The unit as that of one of the networks that a recipe compares.
+pub fn of(mut unit: Recorded, number: usize, sweep: &str, name: &str) -> Recorded {
+    unit.0.unit.name = format!("{}-v{number:02}", unit.0.unit.name);
+    unit.0.unit.variant = Some(Variant {
+        number,
+        sweep: sweep.to_owned(),
+        name: name.to_owned(),
+    });
+    unit
 }
 
 pub fn text<'a>(artefacts: &'a [Artefact], name: &str) -> &'a str {

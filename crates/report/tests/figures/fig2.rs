@@ -1,11 +1,9 @@
 //! Figure 2 of small hand-made records.
 
-mod support;
-
 use resrel_experiment::{Figure, Series};
 use resrel_report::{Error, draw};
 
-use support::{Recorded, rounded, text, unit};
+use crate::support::{Recorded, rounded, text, unit};
 
 /// Two realizations of two networks, a shuffled control and two clusterings, M = 120.
 fn records() -> Vec<Recorded> {

@@ -1,67 +1,14 @@
 //! Figure 3 of small hand-made records.
 
-mod support;
-
-use resrel_boltzmann::{Convergence, SamplingConfig};
-use resrel_experiment::{Figure, Generated, Images, Moment, Quality, Series};
-use resrel_measure::Generation;
+use resrel_experiment::{Figure, Quality, Series};
 use resrel_report::{Error, draw};
 
-use support::{Recorded, rounded, text, unit};
-
-/// The labels of the data: each of three as often.
-const DATA: [u32; 6] = [0, 0, 1, 1, 2, 2];
-
-/// Samples of a layer with the given labels.
-fn samples(realization: u32, layer: usize, labels: &[u32], mixed: bool) -> Recorded {
-    let mut unit = unit(Series::Generated, realization, &[]);
-    let name = format!("H{layer}");
-    unit.0.unit.name = format!("generated-h{layer:02}-r{realization:02}");
-    let labels = Some(Generation::new(&DATA, labels).unwrap());
-    let moment = |step| Moment {
-        step,
-        energy: Some(-1.5),
-        labels: labels.clone(),
-    };
-    unit.0.generated = Some(Generated {
-        name,
-        sampling: SamplingConfig {
-            layer,
-            samples: 6,
-            steps: 8,
-            ..SamplingConfig::default()
-        },
-        quality: Quality {
-            labels: labels.clone(),
-            confident: Some(0.5),
-            precision: Some(0.75),
-            recall: Some(0.25),
-            near_copies: None,
-            judge_error: Some(0.01),
-        },
-        convergence: Convergence {
-            mean: Some(-1.5),
-            stderr: Some(0.1),
-            autocorrelation_time: Some(2.0),
-            effective_samples: Some(500.0),
-            r_hat: Some(1.01),
-            mixed,
-        },
-        moments: [2, 4, 8].map(moment).into(),
-        swap_rates: Vec::new(),
-        seconds_per_step: None,
-    });
-    unit.1.images = Some(Images {
-        shape: (2, 2),
-        pixels: vec![0, 255, 128, 0, 255, 0, 0, 255],
-    });
-    unit
-}
+use crate::support::{Layer, Recorded, rounded, samples, text, unit};
 
 /// Two realizations of a network of three layers that were sampled, the deepest of which misses a label.
 fn records() -> Vec<Recorded> {
     let trained = |realization| {
-        let layers: [support::Layer; 3] = [
+        let layers: [Layer; 3] = [
             ("H2", &[(1, 100), (2, 7), (3, 2)], Some(0.02)),
             ("H6", &[(1, 30), (2, 8), (4, 4), (9, 2), (40, 1)], Some(0.1)),
             ("H10", &[(5, 1), (15, 1), (100, 1)], Some(0.4)),
