@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use resrel_experiment::{Figure, Images, Learnt, Series, Task, VaeTask};
+use resrel_networks::{FeedForwardConfig, VaeConfig};
 use resrel_report::{Artefact, Error, draw};
 
-use crate::support::{Layer, Recorded, of, rounded, samples, text, unit};
+use crate::support::{Layer, Recorded, of, rounded, samples, tables, text, unit};
 
 /// A network of three layers, the middle one of which groups best.
 const SHARP: [Layer; 3] = [
@@ -48,9 +49,9 @@ fn sampled() -> Vec<Recorded> {
 }
 
 /// The tables of a figure, one after the other.
-fn tables(artefacts: &[Artefact]) -> String {
-    let tables = artefacts.iter().filter(|it| it.name.ends_with(".csv"));
-    let tables = tables.map(|it| format!("{}\n{}", it.name, rounded(text(artefacts, &it.name))));
+fn all_tables(artefacts: &[Artefact]) -> String {
+    let tables =
+        tables(artefacts).map(|name| format!("{name}\n{}", rounded(text(artefacts, name))));
     tables.collect::<Vec<_>>().join("\n\n")
 }
 
@@ -89,20 +90,20 @@ fn whole(
 fn architectures() {
     let artefacts = whole(Figure::FigS2, sampled(), 6, &[]);
     insta::assert_snapshot!("figS2.svg", text(&artefacts, "figS2.svg"));
-    insta::assert_snapshot!("figS2.csv", tables(&artefacts));
+    insta::assert_snapshot!("figS2.csv", all_tables(&artefacts));
 }
 
 #[test]
 fn sparse_networks() {
     let artefacts = whole(Figure::FigS4, networks(), 6, &[]);
-    insta::assert_snapshot!("figS4.csv", tables(&artefacts));
+    insta::assert_snapshot!("figS4.csv", all_tables(&artefacts));
 }
 
 #[test]
 fn any_networks() {
     insta::assert_snapshot!(
         "sweep.csv",
-        tables(&whole(Figure::Sweep, networks(), 10, &[]))
+        all_tables(&whole(Figure::Sweep, networks(), 10, &[]))
     );
     whole(Figure::Sweep, sampled(), 12, &[]);
 }
@@ -118,7 +119,7 @@ fn training_time() {
         }
     }
     let artefacts = whole(Figure::Schedule, records, 6, &[]);
-    insta::assert_snapshot!("schedule.csv", tables(&artefacts));
+    insta::assert_snapshot!("schedule.csv", all_tables(&artefacts));
 }
 
 /// Networks with one measured layer, of 5 and of 20 units.
@@ -157,7 +158,7 @@ const UNLEARNT: Learnt = Learnt {
 #[test]
 fn networks_that_are_taught_labels() {
     let task = |hidden| {
-        let mut task = Task::FeedForward(Default::default());
+        let mut task = Task::FeedForward(FeedForwardConfig::default());
         if let Task::FeedForward(config) = &mut task {
             config.hidden = hidden;
         }
@@ -170,14 +171,14 @@ fn networks_that_are_taught_labels() {
     };
     let artefacts = whole(Figure::FigS5, widths(task, &learnt), 4, &[]);
     insta::assert_snapshot!("figS5.svg", text(&artefacts, "figS5.svg"));
-    insta::assert_snapshot!("figS5.csv", tables(&artefacts));
+    insta::assert_snapshot!("figS5.csv", all_tables(&artefacts));
 }
 
 #[test]
 fn autoencoders() {
     let task = |latent| {
         let mut task = VaeTask {
-            config: Default::default(),
+            config: VaeConfig::default(),
             samples: 6,
             classifier: None,
         };
@@ -192,7 +193,7 @@ fn autoencoders() {
         ..UNLEARNT
     };
     let artefacts = whole(Figure::FigS6, widths(task, &learnt), 6, &['f']);
-    insta::assert_snapshot!("figS6.csv", tables(&artefacts));
+    insta::assert_snapshot!("figS6.csv", all_tables(&artefacts));
     // Without a classifier nothing was sampled.
     let unsampled = Learnt {
         quality: None,

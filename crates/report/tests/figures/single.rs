@@ -3,7 +3,7 @@
 use resrel_experiment::{Figure, Images, Node, Series};
 use resrel_report::{Error, draw};
 
-use crate::support::{Layer, Recorded, rounded, samples, text, unit};
+use crate::support::{Layer, Recorded, rounded, samples, tables, text, unit};
 
 const LAYERS: [Layer; 3] = [
     ("H1", &[(1, 100), (2, 7), (3, 2)], Some(0.02)),
@@ -54,9 +54,8 @@ fn letters() {
     }
     let artefacts = draw(Figure::FigS3, &records).unwrap();
     insta::assert_snapshot!("figS3.svg", text(&artefacts, "figS3.svg"));
-    let names = artefacts.iter().map(|it| it.name.clone());
-    for name in names.filter(|name| name.ends_with(".csv")) {
-        insta::assert_snapshot!(name.clone(), rounded(text(&artefacts, &name)));
+    for name in tables(&artefacts) {
+        insta::assert_snapshot!(name, rounded(text(&artefacts, name)));
     }
     records.reverse();
     assert_eq!(draw(Figure::FigS3, &records).unwrap(), artefacts);

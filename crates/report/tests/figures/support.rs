@@ -1,6 +1,7 @@
 //! Made-up records, and how pictures and tables of them are read.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use resrel_boltzmann::{Convergence, DbnConfig, SamplingConfig};
 use resrel_experiment::{
@@ -110,6 +111,16 @@ pub fn of(mut unit: Recorded, number: usize, sweep: &str, name: &str) -> Recorde
         name: name.to_owned(),
     });
     unit
+}
+
+/// The names of the tables among the files of a figure.
+pub fn tables(artefacts: &[Artefact]) -> impl Iterator<Item = &str> {
+    let names = artefacts.iter().map(|artefact| artefact.name.as_str());
+    names.filter(|name| {
+        Path::new(name)
+            .extension()
+            .is_some_and(|kind| kind == "csv")
+    })
 }
 
 pub fn text<'a>(artefacts: &'a [Artefact], name: &str) -> &'a str {
