@@ -42,6 +42,7 @@ mod counting;
 mod counts;
 mod critical;
 mod curves;
+mod documents;
 mod energies;
 mod entropy;
 mod error;
@@ -63,6 +64,7 @@ pub use critical::{
     Agreement, Candidate, Critical, Estimate, NearestBeta, Segment, SlopePoint, critical,
 };
 pub use curves::{CurvePoint, power_law_curve};
+pub use documents::{Fitted, LimitPoints};
 pub use energies::EnergyLevel;
 pub use entropy::{EntropyEstimate, chao_shen, grassberger, miller_madow, nsb};
 pub use error::Error;

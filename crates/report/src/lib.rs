@@ -1,6 +1,6 @@
 //! Records → figures.
 //!
-//! A figure is drawn from records alone, as SVG, as PNG and as the CSV of its numbers. Each comes
+//! [`Report`] is all that is told of a run. A figure is drawn from records alone, as SVG, as PNG and as the CSV of its numbers. Each comes
 //! back as bytes with a file name, to be written by whoever asked for it. The PNG is the SVG drawn
 //! with fonts that come with this crate, so both show the same picture on every machine.
 #![allow(
@@ -21,6 +21,7 @@ mod msr;
 mod panel;
 mod plot;
 mod png;
+mod run;
 mod spread;
 mod svg;
 mod theory;
@@ -29,6 +30,7 @@ pub use error::Error;
 pub use fig3::samples_plot;
 pub use msr::msr_plot;
 pub use plot::{Picture, fit_plot, limit_plot, measure_plot};
+pub use run::{NetworkReport, Report};
 
 use png::png;
 use resrel_experiment::{Figure, Record, Sidecar};

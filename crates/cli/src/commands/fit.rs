@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use resrel::data::read_counts;
-use resrel::measure::{Comparison, Error, GoodnessOfFit, KMin, PowerLaw, Spectrum, compare};
+use resrel::measure::{Error, Fitted, GoodnessOfFit, KMin, PowerLaw, Spectrum, compare};
 use resrel_report::fit_plot;
 use serde::Serialize;
 
@@ -63,22 +63,11 @@ impl FromStr for Cutoff {
     }
 }
 
-/// The numbers under the names that scripts rely on.
+/// The numbers, and why one is null, by its key.
 #[derive(Debug, Default, Serialize)]
-struct Fitted {
-    gamma: Option<f64>,
-    gamma_stderr: Option<f64>,
-    beta: Option<f64>,
-    k_min: Option<u64>,
-    log_likelihood: Option<f64>,
-    ks: Option<f64>,
-    tail: Option<u64>,
-    states: u64,
-    p_value: Option<f64>,
-    p_value_stderr: Option<f64>,
-    refits: Option<u64>,
-    comparisons: Option<Vec<Comparison>>,
-    /// Why a number is null, by its key.
+struct Report {
+    #[serde(flatten)]
+    fitted: Fitted,
     reasons: BTreeMap<&'static str, String>,
 }
 
@@ -95,37 +84,33 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     }
     let spectrum = Spectrum::from_counts(counts)?;
     let k_min = arguments.k_min.0;
-    let mut fitted = Fitted {
-        states: spectrum.states(),
-        ..Fitted::default()
-    };
     let fit = k_min.fit(&spectrum);
     if let Some(plot) = &arguments.plot {
         plot.save(&fit_plot(&spectrum, fit.as_ref()))?;
     }
+    let mut report = Report::default();
     let Some(fit) = fit else {
-        fitted.explain_all(&undefined(&spectrum, k_min));
-        return console.show(&fitted.text(), &fitted);
+        report.fitted = Fitted::new(&spectrum, None, None, None);
+        report.explain_all(&undefined(&spectrum, k_min));
+        return console.show(&report.text(), &report);
     };
-    fitted.take(&fit);
-    match arguments.bootstrap {
-        Some(refits) => {
-            let goodness = bootstrap(&spectrum, &fit, arguments, refits, console)?;
-            fitted.p_value = goodness.p_value;
-            fitted.p_value_stderr = goodness.p_value_stderr;
-            fitted.refits = Some(goodness.refits);
-            if goodness.p_value.is_none() {
-                fitted.explain("p_value", "no synthetic sample could be fitted");
-            }
+    let goodness = arguments
+        .bootstrap
+        .map(|refits| bootstrap(&spectrum, &fit, arguments, refits, console))
+        .transpose()?;
+    match &goodness {
+        None => report.explain("p_value", "not asked for; give --bootstrap N"),
+        Some(goodness) if goodness.p_value.is_none() => {
+            report.explain("p_value", "no synthetic sample could be fitted");
         }
-        None => fitted.explain("p_value", "not asked for; give --bootstrap N"),
+        Some(_) => {}
     }
-    if arguments.compare {
-        fitted.comparisons = Some(compare(&spectrum, &fit));
-    } else {
-        fitted.explain("comparisons", "not asked for; give --compare");
+    let comparisons = arguments.compare.then(|| compare(&spectrum, &fit));
+    if comparisons.is_none() {
+        report.explain("comparisons", "not asked for; give --compare");
     }
-    console.show(&fitted.text(), &fitted)
+    report.fitted = Fitted::new(&spectrum, Some(&fit), goodness.as_ref(), comparisons);
+    console.show(&report.text(), &report)
 }
 
 fn bootstrap(
@@ -175,17 +160,7 @@ pub fn undefined(spectrum: &Spectrum, k_min: KMin) -> String {
     }
 }
 
-impl Fitted {
-    fn take(&mut self, fit: &PowerLaw) {
-        self.gamma = Some(fit.gamma);
-        self.gamma_stderr = Some(fit.gamma_stderr);
-        self.beta = Some(fit.beta());
-        self.k_min = Some(fit.k_min);
-        self.log_likelihood = Some(fit.log_likelihood);
-        self.ks = Some(fit.ks);
-        self.tail = Some(fit.tail);
-    }
-
+impl Report {
     fn explain(&mut self, key: &'static str, why: &str) {
         self.reasons.insert(key, why.to_owned());
     }
@@ -207,7 +182,8 @@ impl Fitted {
     }
 
     fn text(&self) -> String {
-        let Some(gamma) = self.gamma else {
+        let fitted = &self.fitted;
+        let Some(gamma) = fitted.gamma else {
             let why = self.reasons.get("gamma").map_or("", String::as_str);
             return format!("There is no fit: {why}.");
         };
@@ -215,30 +191,30 @@ impl Fitted {
         let mut rows = vec![
             [
                 "γ".into(),
-                format!("{gamma:.5} ± {}", number(self.gamma_stderr)),
+                format!("{gamma:.5} ± {}", number(fitted.gamma_stderr)),
             ],
-            ["β = γ − 1".into(), number(self.beta)],
+            ["β = γ − 1".into(), number(fitted.beta)],
             [
                 "k_min".into(),
-                self.k_min.map_or("–".into(), |k| k.to_string()),
+                fitted.k_min.map_or("–".into(), |k| k.to_string()),
             ],
             [
                 "states in the tail".into(),
-                format!("{} of {}", self.tail.unwrap_or(0), self.states),
+                format!("{} of {}", fitted.tail.unwrap_or(0), fitted.states),
             ],
-            ["log-likelihood".into(), number(self.log_likelihood)],
-            ["KS distance".into(), number(self.ks)],
+            ["log-likelihood".into(), number(fitted.log_likelihood)],
+            ["KS distance".into(), number(fitted.ks)],
         ];
-        if let Some(refits) = self.refits {
+        if let Some(refits) = fitted.refits {
             let p = format!(
                 "{} ± {} ({refits} refits)",
-                number(self.p_value),
-                number(self.p_value_stderr)
+                number(fitted.p_value),
+                number(fitted.p_value_stderr)
             );
             rows.push(["p-value".into(), p]);
         }
         let mut text = table::rows(&rows);
-        if let Some(comparisons) = &self.comparisons {
+        if let Some(comparisons) = &fitted.comparisons {
             text += "\n";
             text += &table::comparisons(comparisons);
             text += "\nR > 0 speaks for the power law, R < 0 for the alternative; p is the \

@@ -1,17 +1,12 @@
 //! `resrel limit`: how relevant a sample can be.
 
-use resrel::measure::{Limits, OptimumPoint};
+use resrel::measure::LimitPoints;
 use resrel_report::limit_plot;
-use serde_json::{Value, json};
 
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::plot::PlotFile;
 use crate::table;
-
-/// Multipliers shown unless others are asked for: from the steep end over the largest relevance
-/// (μ = 0) and Zipf's point (μ = 1) to nearly distinct states.
-const MULTIPLIERS: [f64; 9] = [-0.98, -0.9, -0.75, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0];
 
 /// The theoretical curves for M observations: how large the relevance H[k] can be.
 ///
@@ -35,7 +30,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     let multipliers = if arguments.mu.is_empty() {
-        &MULTIPLIERS[..]
+        &LimitPoints::MULTIPLIERS[..]
     } else {
         &arguments.mu
     };
@@ -46,36 +41,18 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
         let words = format!("--mu {mu}: give finite numbers above -1");
         return Err(Failure::mistake(words));
     }
-    let limits = Limits::of(arguments.m)
+    let limits = LimitPoints::of(arguments.m, multipliers)
         .map_err(|error| Failure::mistake(format!("--m: {error}; give a number among them")))?;
     if let Some(plot) = &arguments.plot {
         plot.save(&limit_plot(arguments.m))?;
     }
-    let points: Vec<OptimumPoint> = multipliers
-        .iter()
-        .filter_map(|&mu| limits.optimum.point(mu))
-        .collect();
-    let (strict, area) = (&limits.strict, limits.optimum.area());
-    let mut text = table::optimum(&points, strict);
+    let (strict, area) = (&limits.strict, limits.area);
+    let mut text = table::optimum(&limits.poisson, strict);
     text += &format!(
         "\nM = {}; all are fractions of ln M. H[k] is the Poisson optimum, an ensemble's; the \
          area under its curve is {area:.4}.\nNo sample has H[k] above the strict bound, anywhere \
          above {:.6}, or H[s]+H[k] above {:.6}.",
         arguments.m, strict.max_relevance, strict.max_sum
     );
-    let poisson = points.iter().map(|point| {
-        let OptimumPoint {
-            mu,
-            resolution,
-            relevance,
-        } = point;
-        json!({ "mu": mu, "resolution": resolution, "relevance": relevance })
-    });
-    let value = json!({
-        "m": arguments.m,
-        "strict": { "max_relevance": strict.max_relevance, "max_sum": strict.max_sum },
-        "poisson": poisson.collect::<Vec<Value>>(),
-        "area": area,
-    });
-    console.show(&text, &value)
+    console.show(&text, &limits)
 }

@@ -7,10 +7,11 @@ use std::sync::{Mutex, PoisonError};
 use resrel::boltzmann::Preset;
 use resrel::data::{Dataset, Location, entry};
 use resrel::experiment::{Choice, Error, Outcome, Plan, Recipe, RunEvent, Size, Task, Unit};
+use resrel_report::Report;
 use serde_json::json;
 
 use crate::commands::DataFolder;
-use crate::commands::report::{Report, draw};
+use crate::commands::report;
 use crate::commands::train::parse_preset;
 use crate::console::Console;
 use crate::failure::Failure;
@@ -156,8 +157,9 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     if !outcome.failures.is_empty() {
         return Err(failed(&outcome.failures));
     }
-    let report = draw(&plan, &outcome.records, &out)?;
-    show(&plan, &report, &out, console)
+    let report = Report::new(&plan, &outcome.records, &out)?;
+    let text = report::text(&report, &outcome.records)?;
+    show(&plan, text, &report, &out, console)
 }
 
 /// The failures in one line: units that failed alike share a reason.
@@ -282,8 +284,13 @@ fn run_plan(
     Ok(outcome?)
 }
 
-fn show(plan: &Plan, report: &Report, out: &Path, console: &Console) -> Result<(), Failure> {
-    let mut text = report.text.clone();
+fn show(
+    plan: &Plan,
+    mut text: String,
+    report: &Report,
+    out: &Path,
+    console: &Console,
+) -> Result<(), Failure> {
     text += &format!(
         "\nFigures and numbers are in {}.",
         out.join("figures").display()
@@ -299,7 +306,7 @@ fn show(plan: &Plan, report: &Report, out: &Path, console: &Console) -> Result<(
         "networks": report.networks,
         "records": report.records,
         "claims": report.claims,
-        "figures": report.files,
+        "figures": report.figures,
     });
     console.show(&text, &value)
 }

@@ -1,5 +1,7 @@
 //! The Poisson optimum: the largest expected relevance of independent degeneracies.
 
+use serde::Serialize;
+
 use super::expectation::Expectation;
 use super::{LARGEST_M, interpolated};
 use crate::Error;
@@ -23,7 +25,7 @@ const GROWTH: f64 = 1.005;
 const MOST_STEPS: usize = 100;
 
 /// A point of the Poisson optimum.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct OptimumPoint {
     /// Multiplier μ: the curve's slope dH\[k\]/dH\[s\] is −μ here.
     pub mu: f64,

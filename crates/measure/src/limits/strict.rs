@@ -2,6 +2,8 @@
 
 mod dual;
 
+use serde::Serialize;
+
 use super::LARGEST_M;
 use crate::Error;
 use dual::{Dual, Tangent};
@@ -28,13 +30,14 @@ const ROUNDING: f64 = 1e-13;
 /// The bound need not be reached: for M = 20 its largest H\[k\] is 0.552233 ln M, that of the best
 /// sample 0.533026 ln M. It is reached at μ where the degeneracies that maximise the terms at the best
 /// ν make M observations.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StrictBound {
     /// Upper bound of H\[k\] as a fraction of ln M, at any resolution: D(0).
     pub max_relevance: f64,
     /// Upper bound of H\[s\] + H\[k\] as a fraction of ln M: D(1).
     pub max_sum: f64,
     /// μ and D(μ) as a fraction of ln M, μ ascending from −1.
+    #[serde(skip)]
     lines: Vec<(f64, f64)>,
 }
 
