@@ -10,6 +10,7 @@ mod safetensors;
 pub(crate) mod table;
 mod text;
 
+use std::io::Read;
 use std::path::Path;
 
 pub use chunk::{Column, StateChunk, Texts, Values};
@@ -86,19 +87,36 @@ pub enum StateKind {
 ///
 /// A table has a header, unless its column is chosen by number. Where that cannot be told, the file is
 /// refused rather than one observation lost.
-pub struct StateReader {
-    format: Format,
+pub struct StateReader<'a> {
+    format: Format<'a>,
     finished: bool,
 }
 
 /// The readers, one for each kind of file.
-enum Format {
-    Array(Box<ArrayReader>),
+enum Format<'a> {
+    Array(Box<ArrayReader<'a>>),
     Parquet(Box<ParquetReader>),
     Text(Box<TextReader>),
 }
 
-impl StateReader {
+impl<'a> StateReader<'a> {
+    /// Reads what an npy file holds from wherever it comes; `name` is what errors call it. An array in Fortran
+    /// order goes through a temporary file.
+    ///
+    /// # Errors
+    /// As for a file.
+    pub fn of_npy(
+        name: &Path,
+        npy: impl Read + Send + 'a,
+        threshold: Option<f64>,
+    ) -> Result<Self, Error> {
+        let array = ArrayReader::of_npy(name, npy, threshold)?;
+        Ok(Self {
+            format: Format::Array(Box::new(array)),
+            finished: false,
+        })
+    }
+
     /// Opens a file and finds out what it holds. A path that is no regular file (a pipe) may hold text.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ mod save;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use resrel_data::{StateKind, StateOptions, StateReader, read_labels};
+use resrel_data::{StateChunk, StateKind, StateOptions, StateReader, read_labels};
 use resrel_kernels::Workers;
 use resrel_measure::{Counted, Counter, StateShape};
 
@@ -101,7 +101,7 @@ pub fn count_files(
     let saver = options.save.as_deref().map(Saver::create).transpose()?;
     for (index, path) in files.iter().enumerate() {
         let mut reader = StateReader::open(path, &options.states)?;
-        count.start_file(path, &reader)?;
+        count.start_file(path, reader.kind(), reader.has_labels())?;
         while let Some(chunk) = reader.next_chunk()? {
             count.observe(path, chunk, workers)?;
             let share = (index as f64 + reader.done()) / files.len() as f64;
@@ -113,6 +113,29 @@ pub fn count_files(
         counts.examples = Some(find_rows(files, options, extremes, observer)?);
     }
     Ok(counts)
+}
+
+/// Counts states of one `kind` that come in chunks from anywhere, each chunk with labels if they are `labelled`;
+/// `name` is what errors call them.
+///
+/// # Errors
+/// As [`count_files`].
+pub fn count_chunks(
+    name: &Path,
+    kind: StateKind,
+    labelled: bool,
+    chunks: impl Iterator<Item = Result<StateChunk, Error>>,
+    options: &CountOptions,
+    workers: &Workers,
+    observer: CountObserver<'_>,
+) -> Result<FileCounts, Error> {
+    let mut count = Count::new(options)?;
+    count.start_file(name, kind, labelled)?;
+    for chunk in chunks {
+        count.observe(name, chunk?, workers)?;
+        flow(observer(CountEvent::Reading(0.0)))?;
+    }
+    Ok(count.finish(workers, None, observer)?.0)
 }
 
 /// A file whose states cannot be counted with those before it, in words.
@@ -166,10 +189,10 @@ impl<'a> Count<'a> {
         })
     }
 
-    fn start_file(&mut self, path: &Path, reader: &StateReader) -> Result<(), Error> {
-        let kind = reader.kind();
-        let labelled = self.labels.is_some() || reader.has_labels();
-        if self.labels.is_some() && reader.has_labels() {
+    /// Goes on with a file of states of one kind, with labels of its own or without.
+    fn start_file(&mut self, path: &Path, kind: StateKind, own_labels: bool) -> Result<(), Error> {
+        let labelled = self.labels.is_some() || own_labels;
+        if self.labels.is_some() && own_labels {
             let problem = "has labels of its own beside those of --labels; give only one of them";
             return Err(refused(path, problem));
         }
@@ -208,12 +231,7 @@ impl<'a> Count<'a> {
         }
     }
 
-    fn observe(
-        &mut self,
-        path: &Path,
-        chunk: resrel_data::StateChunk,
-        workers: &Workers,
-    ) -> Result<(), Error> {
+    fn observe(&mut self, path: &Path, chunk: StateChunk, workers: &Workers) -> Result<(), Error> {
         let rows = Rows::new(path, chunk, self.options.missing)?;
         if rows.negative {
             self.negative.get_or_insert_with(|| path.to_path_buf());

@@ -24,7 +24,7 @@ mod unit;
 pub use claims::{Judgement, Verdict, judge};
 pub use count::{
     CountEvent, CountObserver, CountOptions, Example, Examples, FileCounts, Missing, Place,
-    StateName, count_files,
+    StateName, count_chunks, count_files,
 };
 pub use error::Error;
 pub use estimate::Estimate;

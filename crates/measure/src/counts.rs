@@ -72,6 +72,30 @@ impl StateCounts {
         self.add(state, 1)
     }
 
+    /// Counts `times` observations of one state, at least one, and returns the state's index.
+    ///
+    /// # Errors
+    /// [`Error::Width`] if the state has another width, [`Error::ZeroFrequency`] for none,
+    /// [`Error::TooManyObservations`] or [`Error::TooManyStates`] if the sum could not be counted.
+    pub fn observe_times(&mut self, state: &[u64], times: u64) -> Result<u32, Error> {
+        if state.len() != self.words {
+            return Err(Error::Width {
+                ours: self.words,
+                theirs: state.len(),
+            });
+        }
+        if times == 0 {
+            let place = self.states();
+            return Err(Error::ZeroFrequency { place });
+        }
+        self.check_room(1)?;
+        self.observations = self
+            .observations
+            .checked_add(times)
+            .ok_or(Error::TooManyObservations)?;
+        Ok(self.add(state, times))
+    }
+
     /// Counts one observation for every `words` entries of `rows`.
     ///
     /// # Errors

@@ -18,26 +18,26 @@ const PIECE: usize = 1 << 18;
 const UNITS: usize = 8 * BYTES_PER_CHUNK;
 
 /// Where the bytes of an array come from.
-pub(super) enum Body {
+pub(super) enum Body<'a> {
     /// A file, from this byte on.
     File(File, u64),
-    /// Bytes that are unpacked on the way, and how they are packed.
-    Stream(Box<dyn Read + Send>, &'static str),
+    /// Bytes that come from elsewhere, or are unpacked on the way, and how they are packed.
+    Stream(Box<dyn Read + Send + 'a>, &'static str),
 }
 
 /// What an array is.
-pub(super) struct Array {
+pub(super) struct Array<'a> {
     pub(super) path: PathBuf,
     pub(super) element: Element,
     pub(super) big_endian: bool,
     pub(super) fortran_order: bool,
     pub(super) shape: Vec<usize>,
-    pub(super) body: Body,
+    pub(super) body: Body<'a>,
 }
 
 /// States of an array, read in the order of its rows.
-pub(super) struct ArrayReader {
-    array: Array,
+pub(super) struct ArrayReader<'a> {
+    array: Array<'a>,
     threshold: Option<f64>,
     rows: usize,
     units: usize,
@@ -48,7 +48,7 @@ pub(super) struct ArrayReader {
     piece: Vec<u8>,
 }
 
-impl ArrayReader {
+impl<'a> ArrayReader<'a> {
     /// Opens an npy file.
     pub(super) fn open_npy(path: &Path, options: &StateOptions) -> Result<Self, Error> {
         let used = [
@@ -69,8 +69,19 @@ impl ArrayReader {
         Self::new(Array::of_npy(header, body), options.threshold)
     }
 
+    /// Of what an npy file holds, from wherever it comes.
+    pub(super) fn of_npy(
+        name: &Path,
+        mut npy: impl Read + Send + 'a,
+        threshold: Option<f64>,
+    ) -> Result<Self, Error> {
+        let header = Header::read(name, &mut npy)?;
+        let body = Body::Stream(Box::new(npy), "npy");
+        Self::new(Array::of_npy(header, body), threshold)
+    }
+
     /// Prepares to read an array whose body is known to be as long as its shape says.
-    pub(super) fn new(mut array: Array, threshold: Option<f64>) -> Result<Self, Error> {
+    pub(super) fn new(mut array: Array<'a>, threshold: Option<f64>) -> Result<Self, Error> {
         let refuse = |problem, remedy| Error::Header {
             path: array.path.clone(),
             problem,
@@ -288,9 +299,9 @@ impl ArrayReader {
     }
 }
 
-impl Array {
+impl<'a> Array<'a> {
     /// The array that an npy header announces.
-    pub(super) fn of_npy(header: Header, body: Body) -> Self {
+    pub(super) fn of_npy(header: Header, body: Body<'a>) -> Self {
         Self {
             path: header.path,
             element: header.element,
@@ -302,7 +313,7 @@ impl Array {
     }
 
     /// The next `count` values, in little-endian order.
-    fn read<'a>(&mut self, piece: &'a mut Vec<u8>, count: usize) -> Result<&'a [u8], Error> {
+    fn read<'p>(&mut self, piece: &'p mut Vec<u8>, count: usize) -> Result<&'p [u8], Error> {
         piece.resize(count * self.element.size(), 0);
         let path = || self.path.clone();
         match &mut self.body {

@@ -46,7 +46,7 @@ struct Member {
 }
 
 /// Opens the array of an npz file that the options choose.
-pub(super) fn open(path: &Path, options: &StateOptions) -> Result<ArrayReader, Error> {
+pub(super) fn open(path: &Path, options: &StateOptions) -> Result<ArrayReader<'static>, Error> {
     let used = [("--label-column", options.label_column.is_some())];
     refuse_options(path, &used, "an npz file")?;
     let damaged = |problem: String| Error::Header {

@@ -31,7 +31,7 @@ pub(super) fn is_one(start: &[u8]) -> bool {
 }
 
 /// Opens the tensor of a safetensors file that the options choose.
-pub(super) fn open(path: &Path, options: &StateOptions) -> Result<ArrayReader, Error> {
+pub(super) fn open(path: &Path, options: &StateOptions) -> Result<ArrayReader<'static>, Error> {
     let used = [("--label-column", options.label_column.is_some())];
     refuse_options(path, &used, "a safetensors file")?;
     let refuse = |source| Error::Read {
