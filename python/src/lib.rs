@@ -1,3 +1,25 @@
-use pyo3::prelude::*;
+//! The Python module `resrel._resrel`: what the package `resrel` calls.
+//!
+//! Arrays arrive as the header of an npy file and the bytes behind it, so that they are read, and refused, as the
+//! command line reads files. What is more than a number goes back as JSON, with the keys that scripts rely on.
+
+mod failure;
+mod laws;
+mod runs;
+mod states;
+mod waiting;
+
+use pyo3::pymodule;
+
 #[pymodule]
-mod _resrel {}
+mod _resrel {
+    #[pymodule_export]
+    use crate::laws::{critical_layer, fit, limit, msr_counts, msr_times};
+    #[pymodule_export]
+    use crate::runs::{data_folder, prepare, report, reproduce, run_units, status};
+    #[pymodule_export]
+    use crate::states::{Counts, measure_array, measure_frequencies, measure_texts};
+
+    #[pymodule_export]
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+}

@@ -17,13 +17,11 @@ pub mod unit;
 
 use std::path::{Path, PathBuf};
 
-use resrel::data::{Dataset, Samples, load, read_labels};
+use resrel::data::{Dataset, Samples, read_labels};
+use resrel::experiment::load_data;
 use resrel::kernels::Workers;
 
 use crate::failure::Failure;
-
-/// The seed of the embedded digits: the same images in every run, whatever the run's own seed.
-const DIGITS_SEED: u64 = 0;
 
 /// Where data sets are looked for.
 #[derive(Debug, clap::Args)]
@@ -46,11 +44,7 @@ impl DataFolder {
         labels: Option<&Path>,
         workers: &Workers,
     ) -> Result<Dataset, Failure> {
-        let mut data = load(name, self.path(), DIGITS_SEED, workers)?;
-        if let Some(path) = labels {
-            data.train = labelled(data.train, path)?;
-        }
-        Ok(data)
+        Ok(load_data(name, self.path(), labels, workers)?)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Recipe → units → records.
 //!
-//! A [`Recipe`] is a figure as data. With a [`Choice`] it becomes a [`Plan`] of independent units;
+//! A [`Request`] names a recipe and data. A [`Recipe`] is a figure as data. With a [`Choice`] it becomes a [`Plan`] of independent units;
 //! [`Plan::run`] works them off on a local pool, each leaving a [`Record`]. A figure is drawn, and
 //! its claims are judged ([`judge`]), from records alone.
 
@@ -11,6 +11,7 @@ mod estimate;
 mod files;
 mod generated;
 mod hierarchy;
+mod job;
 mod plan;
 mod quality;
 mod recipe;
@@ -31,6 +32,7 @@ pub use estimate::Estimate;
 pub use files::write_file;
 pub use generated::{GenerateEvent, GenerateObserver, Generated, Moment, forget, generate};
 pub use hierarchy::{HierarchyConfig, Node};
+pub use job::{Job, Request, load_data};
 pub use plan::{Choice, GenerateConfig, Plan, Task, Unit, VaeTask};
 pub use quality::{Labels, Quality};
 pub use recipe::{Figure, GenerationPlan, KMeansPlan, RECIPES, Recipe, Rules, Size, SizeConfig};

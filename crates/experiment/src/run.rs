@@ -80,6 +80,26 @@ pub struct Outcome {
     pub interrupted: bool,
 }
 
+impl Outcome {
+    /// What failed, in one line: units that failed alike share a reason. `None` if nothing did.
+    #[must_use]
+    pub fn failed(&self) -> Option<String> {
+        let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
+        for (unit, error) in &self.failures {
+            let reason = error.to_string();
+            match reasons.iter_mut().find(|(other, _)| *other == reason) {
+                Some((_, units)) => units.push(unit),
+                None => reasons.push((reason, vec![unit])),
+            }
+        }
+        let parts: Vec<String> = reasons
+            .iter()
+            .map(|(reason, units)| format!("unit {}: {reason}", units.join(", ")))
+            .collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+}
+
 /// How far the run in an output folder is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {

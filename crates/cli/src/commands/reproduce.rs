@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use resrel::boltzmann::Preset;
-use resrel::data::{Dataset, Location, entry};
-use resrel::experiment::{Choice, Error, Outcome, Plan, Recipe, RunEvent, Size, Task, Unit};
+use resrel::data::Dataset;
+use resrel::experiment::{Job, Outcome, Plan, Request, RunEvent, Size, Task, Unit};
 use resrel_report::Report;
 use serde_json::json;
 
@@ -16,9 +16,6 @@ use crate::commands::train::parse_preset;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::progress::Bar;
-
-/// The data set for those who have no other.
-const EMBEDDED: &str = "digits";
 
 /// Run a recipe: a figure of the paper, with its numbers and claims.
 ///
@@ -88,62 +85,36 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     if let Some(out) = &arguments.status {
         return status(out, console);
     }
-    let recipe_name = arguments.recipe.as_deref().unwrap_or_default();
-    let mut recipe = Recipe::load(recipe_name)?;
-    let (name, why) = match &arguments.data {
-        Some(name) => (name.clone(), String::new()),
-        None => default_data(&recipe, &arguments.folder)?,
-    };
     let size = match (arguments.smoke, arguments.full) {
         (true, _) => Size::Smoke,
         (_, true) => Size::Full,
         _ => Size::Quick,
     };
-    let choice = Choice {
+    let request = Request {
+        recipe: arguments.recipe.clone().unwrap_or_default(),
         size,
         preset: arguments.preset,
         updates: arguments.updates,
         realizations: arguments.realizations,
-        data: name.clone(),
+        data: arguments.data.clone(),
+        data_folder: arguments.folder.path().map(Path::to_path_buf),
+        labels: arguments.labels.clone(),
         seed: arguments.seed,
+        out: arguments.out.clone(),
     };
-    let out = arguments
-        .out
-        .clone()
-        .unwrap_or_else(|| default_out(recipe_name, &choice));
-    let workers = console.workers()?;
-    let mut data = arguments
-        .folder
-        .load(&name, arguments.labels.as_deref(), &workers)?;
-    // The name is part of what a folder's run is: that of a file is its path as given.
-    data.name.clone_from(&name);
-    let planned = recipe.clone().plan(choice.clone())?;
-    // Of its own data a recipe knows the features.
-    if name != recipe.data {
-        recipe.fit(data.train.features());
-    }
-    let plan = recipe.plan(choice)?;
+    let job = request.job(&console.workers()?)?;
+    let Job {
+        plan,
+        data,
+        out,
+        banner,
+    } = job;
     let all = data.train.observations();
     if arguments.dry_run {
         return list(&plan, all, &out, console);
     }
     if arguments.engine == Engine::Slurm {
         return prepare(&plan, &data, &out, arguments, console);
-    }
-    let used = plan.units.iter().filter_map(|unit| unit.observations).max();
-    let mut banner = format!(
-        "{}: {} on {} ({} observations{why}), results in {}",
-        plan.recipe.title,
-        units(plan.units.len()),
-        data.name,
-        used.map_or(all, |used| used.min(all)),
-        out.display()
-    );
-    if plan.units != planned.units {
-        banner += &format!(
-            "\nnetworks get {} visible units: the features of {name}",
-            data.train.features()
-        );
     }
     let outcome = run_plan(&plan, &data, &out, &banner, console)?;
     if outcome.interrupted {
@@ -154,75 +125,12 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
         );
         return Err(Failure::Stopped(how));
     }
-    if !outcome.failures.is_empty() {
-        return Err(failed(&outcome.failures));
+    if let Some(words) = outcome.failed() {
+        return Err(Failure::mistake(words));
     }
     let report = Report::new(&plan, &outcome.records, &out)?;
     let text = report::text(&report, &outcome.records)?;
     show(&plan, text, &report, &out, console)
-}
-
-/// The failures in one line: units that failed alike share a reason.
-fn failed(failures: &[(String, Error)]) -> Failure {
-    let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
-    for (unit, error) in failures {
-        let reason = error.to_string();
-        match reasons.iter_mut().find(|(other, _)| *other == reason) {
-            Some((_, units)) => units.push(unit),
-            None => reasons.push((reason, vec![unit])),
-        }
-    }
-    let parts: Vec<String> = reasons
-        .iter()
-        .map(|(reason, units)| format!("{}: {reason}", units.join(", ")))
-        .collect();
-    Failure::mistake(format!("unit {}", parts.join("; unit ")))
-}
-
-/// The recipe's data set if it is there, else the embedded digits, and why.
-fn default_data(recipe: &Recipe, folder: &DataFolder) -> Result<(String, String), Failure> {
-    let there = match entry(&recipe.data) {
-        Ok(entry) => entry.locate(folder.path())?,
-        // A recipe of the user's own may name a file.
-        Err(_) => return Ok((recipe.data.clone(), String::new())),
-    };
-    Ok(match there {
-        Location::Missing { .. } => {
-            let why = format!(
-                "; {0} is not on this machine: resrel data fetch {0}",
-                recipe.data
-            );
-            (EMBEDDED.into(), why)
-        }
-        _ => (recipe.data.clone(), String::new()),
-    })
-}
-
-/// A folder whose name tells what is in it.
-fn default_out(recipe: &str, choice: &Choice) -> PathBuf {
-    let word = |value: serde_json::Result<serde_json::Value>| {
-        value
-            .ok()
-            .and_then(|value| value.as_str().map(str::to_owned))
-            .unwrap_or_default()
-    };
-    let stem = |path: &str| {
-        let stem = Path::new(path).file_stem().unwrap_or_default();
-        stem.to_string_lossy().into_owned()
-    };
-    let mut name = stem(recipe);
-    name += &format!("-{}", word(serde_json::to_value(choice.size)));
-    if let Some(preset) = choice.preset {
-        name += &format!("-{}", word(serde_json::to_value(preset)));
-    }
-    if let Some(updates) = choice.updates {
-        name += &format!("-{updates}-updates");
-    }
-    if let Some(realizations) = choice.realizations {
-        name += &format!("-{realizations}-realizations");
-    }
-    name += &format!("-{}-seed-{}", stem(&choice.data), choice.seed);
-    Path::new("out").join(name)
 }
 
 fn run_plan(
