@@ -302,7 +302,7 @@ class Counts:
     >>> import numpy as np, resrel
     >>> counts = resrel.Counts()
     >>> for batch in np.arange(600).reshape(6, 100) % 7:
-    ...     counts.observe(batch)
+    ...     _ = counts.observe(batch)
     >>> counts
     Counts(observations=600, states=7)
     >>> counts.measure().max_frequency
