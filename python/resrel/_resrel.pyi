@@ -6,6 +6,25 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "Counts",
+    "VERSION",
+    "critical_layer",
+    "data_folder",
+    "fit",
+    "limit",
+    "measure_array",
+    "measure_frequencies",
+    "measure_texts",
+    "msr_counts",
+    "msr_times",
+    "prepare",
+    "report",
+    "reproduce",
+    "run_units",
+    "status",
+]
+
 VERSION: Final[str]
 
 _Measured = tuple[str, NDArray[np.uint64], NDArray[np.uint64], int]
