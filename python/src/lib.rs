@@ -3,6 +3,7 @@
 //! Arrays arrive as the header of an npy file and the bytes behind it, so that they are read, and refused, as the
 //! command line reads files. What is more than a number goes back as JSON, with the keys that scripts rely on.
 
+mod counts;
 mod failure;
 mod laws;
 mod runs;
@@ -14,11 +15,13 @@ use pyo3::pymodule;
 #[pymodule]
 mod _resrel {
     #[pymodule_export]
+    use crate::counts::Counts;
+    #[pymodule_export]
     use crate::laws::{critical_layer, fit, limit, msr_counts, msr_times};
     #[pymodule_export]
     use crate::runs::{data_folder, prepare, report, reproduce, run_units, status};
     #[pymodule_export]
-    use crate::states::{Counts, measure_array, measure_frequencies, measure_texts};
+    use crate::states::{measure_array, measure_frequencies, measure_texts};
 
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,12 +1,11 @@
 //! Recipes: all of a run, single units of it, and what is told of it.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use resrel::boltzmann::Preset;
-use resrel::experiment::{Job, Outcome, Plan, Request, RunEvent, Size, Unit, load_data};
+use resrel::experiment::{Job, Outcome, Plan, Request, RunEvent, Shares, Size, Unit, load_data};
 use resrel::kernels::Workers;
 use resrel_report::Report;
 use serde::de::DeserializeOwned;
@@ -78,19 +77,11 @@ pub(crate) fn reproduce(
         banner,
     } = job.map_err(|error| raised(&error))?;
     let outcome = waiting(py, progress, |listener| {
-        let weights: f64 = plan.units.iter().map(Unit::weight).sum();
-        let shares = Mutex::new(std::collections::BTreeMap::new());
+        let shares = Shares::new(&plan, &out);
         let advance = |unit: &Unit, done: f64| {
-            let mut shares = shares.lock().unwrap_or_else(PoisonError::into_inner);
-            shares.insert(unit.name.clone(), done * unit.weight() / weights);
-            listener.tell(News::Done(shares.values().sum()));
+            listener.tell(News::Done(shares.advance(unit, done)));
         };
-        let status = plan.status(&out);
-        for unit in &plan.units {
-            if status.done.contains(&unit.name) {
-                advance(unit, 1.0);
-            }
-        }
+        listener.tell(News::Done(shares.done()));
         plan.run(&data, &out, threads, &|event| {
             match event {
                 RunEvent::Resumed { .. } => listener.tell(News::Line(banner.clone())),

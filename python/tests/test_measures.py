@@ -267,7 +267,30 @@ def test_what_does_not_go_together_is_not_counted():
         counts.merge(counts)
     with pytest.raises(ValueError, match="no states"):
         resrel.Counts().measure()
+    # −1 and 2⁶⁴ − 1 have the same 64 bits.
+    huge = np.array([2**64 - 1], dtype=np.uint64)
+    below = resrel.Counts().observe([-1])
+    for add in (below.observe, lambda it: below.merge(resrel.Counts().observe(it))):
+        with pytest.raises(ValueError, match="count them apart"):
+            add(huge)
+    assert below.observe([3]).states == 2
     assert counts.measure() == before
+
+
+def test_damaged_pickles_are_refused():
+    units, signs, labelled, words, counts, labels = resrel.Counts().observe(BITS, LABELS).__getstate__()["core"]
+    number, label, times = labels[0]
+    for damaged in (
+        (0, signs, labelled, words, counts, labels),
+        (units, (True, True), labelled, words, counts, labels),
+        (units, signs, labelled, words[:-1], counts, labels),
+        (units, signs, labelled, words, np.zeros_like(counts), labels),
+        (units, signs, labelled, words, counts, labels[1:]),
+        (units, signs, labelled, words, counts, [*labels, (10**6, 0, 1)]),
+        (units, signs, labelled, words, counts, [(number, label, 2**63), *labels[1:]]),
+    ):
+        with pytest.raises(ValueError):
+            resrel.Counts().__setstate__({"core": damaged})
 
 
 def test_as_the_command_line(command_line, here):

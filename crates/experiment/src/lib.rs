@@ -1,8 +1,8 @@
 //! Recipe → units → records.
 //!
-//! A [`Request`] names a recipe and data. A [`Recipe`] is a figure as data. With a [`Choice`] it becomes a [`Plan`] of independent units;
-//! [`Plan::run`] works them off on a local pool, each leaving a [`Record`]. A figure is drawn, and
-//! its claims are judged ([`judge`]), from records alone.
+//! A [`Request`] names a recipe, which is a figure as data ([`Recipe`]), and the data to run it on. With a
+//! [`Choice`] the recipe becomes a [`Plan`] of independent units; [`Plan::run`] works them off on a local pool,
+//! each leaving a [`Record`]. A figure is drawn, and its claims are judged ([`judge`]), from records alone.
 
 mod claims;
 mod count;
@@ -17,6 +17,7 @@ mod quality;
 mod recipe;
 mod record;
 mod run;
+mod shares;
 mod slurm;
 mod summary;
 mod sweep;
@@ -38,6 +39,7 @@ pub use quality::{Labels, Quality};
 pub use recipe::{Figure, GenerationPlan, KMeansPlan, RECIPES, Recipe, Rules, Size, SizeConfig};
 pub use record::{Images, Learnt, RECORD_VERSION, Record, Series, Sidecar};
 pub use run::{Outcome, RunEvent, Status};
+pub use shares::Shares;
 pub use summary::{GeneratedLayer, Layer, Mean, Summary, number_in, variants};
 pub use sweep::{Model, Sweep, Variant};
 pub use unit::{Measured, measure_clusters, measure_layers};

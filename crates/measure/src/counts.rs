@@ -115,12 +115,13 @@ impl StateCounts {
         self.for_rows(rows, |state| states.push(state))
     }
 
-    /// Adds the counts of `other`, as if its observations followed ours.
+    /// Adds the counts of `other`, as if its observations followed ours, and returns our index of each of its
+    /// states, by its own.
     ///
     /// # Errors
     /// [`Error::Width`] if its states have another width, [`Error::TooManyObservations`] or
     /// [`Error::TooManyStates`] if the sum could not be counted. Nothing is added then.
-    pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
+    pub fn merge(&mut self, other: &Self) -> Result<Vec<u32>, Error> {
         if self.words != other.words {
             return Err(Error::Width {
                 ours: self.words,
@@ -134,10 +135,10 @@ impl StateCounts {
             .ok_or(Error::TooManyObservations)?;
         self.check_room(other.states())?;
         self.observations = observations;
-        for (state, count) in other.iter() {
-            self.add(state, count);
-        }
-        Ok(())
+        let states = other.iter();
+        Ok(states
+            .map(|(state, count)| self.add(state, count))
+            .collect())
     }
 
     /// Number of 64-bit words of a state.
@@ -294,6 +295,38 @@ mod tests {
         );
         assert_eq!(counts.observations(), 0);
         assert_eq!(counts.spectrum(), Err(Error::Empty));
+    }
+
+    #[test]
+    fn many_observations_at_once_are_as_many_one_by_one() {
+        let mut counts = StateCounts::new(1);
+        let mut one_by_one = StateCounts::new(1);
+        for (state, times) in [(7, 3), (5, 1), (7, 2)] {
+            let index = counts.observe_times(&[state], times).unwrap();
+            for _ in 0..times {
+                assert_eq!(one_by_one.observe(&[state]), index);
+            }
+        }
+        assert_eq!(counts.observations(), 6);
+        assert!(counts.iter().eq(one_by_one.iter()));
+        let width = Error::Width { ours: 1, theirs: 2 };
+        assert_eq!(counts.observe_times(&[1, 2], 1), Err(width));
+        let none = Error::ZeroFrequency { place: 2 };
+        assert_eq!(counts.observe_times(&[9], 0), Err(none));
+        let many = counts.observe_times(&[9], u64::MAX);
+        assert_eq!(many, Err(Error::TooManyObservations));
+        assert!(counts.iter().eq(one_by_one.iter()));
+    }
+
+    #[test]
+    fn merging_tells_where_states_went() {
+        let mut ours = StateCounts::new(1);
+        ours.observe_rows(&[7, 5]).unwrap();
+        let mut theirs = StateCounts::new(1);
+        theirs.observe_rows(&[9, 5, 5, 7]).unwrap();
+        assert_eq!(ours.merge(&theirs), Ok(vec![2, 1, 0]));
+        let counts: Vec<_> = ours.iter().collect();
+        assert_eq!(counts, [(&[7][..], 2), (&[5][..], 3), (&[9][..], 1)]);
     }
 
     #[test]

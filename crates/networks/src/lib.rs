@@ -1,7 +1,7 @@
 //! Networks that are built on burn, and what their features are good for.
 //!
-//! [`FeedForward`] networks and the autoencoder [`Vae`] are trained to be measured. A [`Classifier`] labels images, so that the label frequencies of generated images can be compared with
-//! the data's. In its features [`PrecisionRecall`] tells how faithful and how varied they are;
+//! [`FeedForward`] networks and the autoencoder [`Vae`] are trained to be measured. A [`Classifier`] labels
+//! images, so that the label frequencies of generated images can be compared with the data's. In its features [`PrecisionRecall`] tells how faithful and how varied they are;
 //! [`near_copies`] tells a generator that memorises from one that generalises.
 
 mod classifier;

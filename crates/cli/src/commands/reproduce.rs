@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use resrel::boltzmann::Preset;
 use resrel::data::Dataset;
-use resrel::experiment::{Job, Outcome, Plan, Request, RunEvent, Size, Task, Unit};
+use resrel::experiment::{Job, Outcome, Plan, Request, RunEvent, Shares, Size, Task, Unit};
 use resrel_report::Report;
 use serde_json::json;
 
@@ -142,22 +142,8 @@ fn run_plan(
 ) -> Result<Outcome, Failure> {
     let all = Bar::new(console, "all units");
     let slots: Mutex<BTreeMap<usize, Bar>> = Mutex::new(BTreeMap::new());
-    let cost: f64 = plan.units.iter().map(Unit::weight).sum();
-    // Share of the whole work that each unit has done.
-    let shares: Mutex<BTreeMap<String, f64>> = Mutex::new(BTreeMap::new());
-    let advance = |unit: &Unit, done: f64| {
-        let mut shares = shares.lock().unwrap_or_else(PoisonError::into_inner);
-        shares.insert(unit.name.clone(), done * unit.weight() / cost);
-        all.done(shares.values().sum());
-    };
-    let status = plan.status(out);
-    for unit in plan
-        .units
-        .iter()
-        .filter(|unit| status.done.contains(&unit.name))
-    {
-        advance(unit, 1.0);
-    }
+    let shares = Shares::new(plan, out);
+    all.done(shares.done());
     let outcome = plan.run(data, out, console.threads(), &|event| {
         let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
@@ -178,11 +164,11 @@ fn run_plan(
                 if let Some(bar) = slots.get(slot) {
                     bar.done(*done);
                 }
-                advance(unit, *done);
+                all.done(shares.advance(unit, *done));
             }
             RunEvent::Finished { unit, slot } | RunEvent::Failed { unit, slot, .. } => {
                 slots.remove(slot);
-                advance(unit, 1.0);
+                all.done(shares.advance(unit, 1.0));
             }
             RunEvent::Warning { unit, text } => console.say(&format!("{}: {text}", unit.name)),
             _ => {}
