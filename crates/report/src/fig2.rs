@@ -22,7 +22,7 @@ pub(crate) fn draw(records: &[(Record, Sidecar)]) -> Result<Vec<Artefact>, Error
     }
     let summary = Summary::new(records)?;
     let panels = vec![
-        plane::draw(&summary, plane::Bars::Errors),
+        plane::draw(&summary, &SERIES, plane::Bars::Errors),
         spectra::draw(&summary),
         exponent::draw(&summary),
         per_layer::classification_error(&summary),
@@ -49,7 +49,7 @@ pub(crate) fn about(summary: &Summary) -> String {
 }
 
 /// In the order in which they are drawn, the most important last and on top.
-const SERIES: [Series; 4] = [
+pub(crate) const SERIES: [Series; 4] = [
     Series::KMeans,
     Series::Shuffled,
     Series::Untrained,

@@ -4,7 +4,7 @@
 
 use resrel_experiment::{Record, Sidecar, Summary};
 
-use crate::fig2::{exponent, per_layer, plane, spectra};
+use crate::fig2::{SERIES, exponent, per_layer, plane, spectra};
 use crate::fig3::{about, against_beta, samples, shown};
 use crate::figure::figure;
 use crate::{Artefact, Error};
@@ -16,7 +16,7 @@ pub(crate) fn draw(records: &[(Record, Sidecar)]) -> Result<Vec<Artefact>, Error
     let summary = Summary::new(records)?;
     let shown = shown(&summary.generated).ok_or(Error::NoRecords)?;
     let mut panels = vec![
-        plane::draw(&summary, plane::Bars::Errors),
+        plane::draw(&summary, &SERIES[2..], plane::Bars::Errors),
         spectra::draw(&summary),
         exponent::draw(&summary),
         per_layer::classification_error(&summary),

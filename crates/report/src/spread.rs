@@ -8,6 +8,7 @@ use resrel_experiment::{Layer, Record, Series, Sidecar, Summary};
 use resrel_measure::Measure;
 
 use crate::axis::Axis;
+use crate::fig2::SERIES;
 use crate::fig2::per_layer::{Value, points};
 use crate::fig2::plane::{self, Bars};
 use crate::fig2::spectra::{Choice, shortened, spectra};
@@ -32,7 +33,7 @@ pub(crate) fn draw(records: &[(Record, Sidecar)]) -> Result<Vec<Artefact>, Error
         return Err(Error::NoRecords);
     }
     let mut panels = vec![
-        plane::draw(&summary, Bars::Deviations),
+        plane::draw(&summary, &SERIES[1..], Bars::Deviations),
         per_layer(&summary, "resolution", "*H*[*s*]", |m| m.resolution),
         per_layer(&summary, "relevance", "*H*[*k*]", |m| m.relevance),
     ];

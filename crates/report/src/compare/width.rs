@@ -59,7 +59,7 @@ pub(super) fn plane(group: &Group, records: &Records) -> Drawn {
             k.value,
             cell(k.stderr)
         );
-        highest = highest.max(k.value);
+        highest = highest.max(k.value + k.stderr.unwrap_or(0.0));
         labels.push((s.value, k.value, units.to_string()));
         points.push(point(&s, &k, Bars::Errors));
     }
@@ -198,13 +198,14 @@ fn against_units(
                 mean.value,
                 cell(mean.stderr)
             );
-            (low, high) = (low.min(mean.value), high.max(mean.value));
+            let stderr = mean.stderr.unwrap_or(0.0);
+            (low, high) = (low.min(mean.value - stderr), high.max(mean.value + stderr));
             (fewest, most) = (fewest.min(units as f64), most.max(units as f64));
             points.push(Point {
                 x: units as f64,
                 y: mean.value,
                 x_stderr: 0.0,
-                y_stderr: mean.stderr.unwrap_or(0.0),
+                y_stderr: stderr,
             });
         }
         if points.is_empty() {
@@ -265,7 +266,7 @@ fn against_beta(
             cell(y.stderr)
         );
         (low, high) = (low.min(x.value), high.max(x.value));
-        highest = highest.max(y.value);
+        highest = highest.max(y.value + y.stderr.unwrap_or(0.0));
         labels.push((x.value, y.value, units.to_string()));
         points.push(point(&x, &y, Bars::Errors));
     }

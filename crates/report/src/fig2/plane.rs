@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{SERIES, series_marker, series_name};
+use super::{series_marker, series_name};
 use crate::axis::Axis;
 use crate::figure::{Drawn, cell, quoted};
 use crate::look::{BLACK, joining};
@@ -32,14 +32,15 @@ impl Bars {
     }
 }
 
-pub(crate) fn draw(summary: &Summary, bars: Bars) -> Drawn {
+/// The `series` that the figure shows; the first ones lie below.
+pub(crate) fn draw(summary: &Summary, series: &[Series], bars: Bars) -> Drawn {
     let mut markers = Vec::new();
     let mut notes = Vec::new();
     let mut absent = Vec::new();
     let mut legend = Vec::new();
     let mut rows = Vec::new();
     let mut highest = 0.5_f64;
-    for series in SERIES {
+    for &series in series {
         let all = summary.layers(series);
         let layers: Vec<Place> = all.iter().filter_map(place).collect();
         if layers.is_empty() {
