@@ -169,8 +169,20 @@ def limit(m: int, mu: Iterable[float] | None = None) -> Limit:
     0.5194
     """
     found = json.loads(_resrel.limit(int(m), None if mu is None else [float(it) for it in mu]))
-    points = {key: np.array([point[key] for point in found["poisson"]]) for key in ("mu", "resolution", "relevance")}
-    return Limit(m=found["m"], **found["strict"], **points, area=found["area"])
+    points = found["poisson"]
+
+    def column(key: str) -> np.ndarray:
+        return np.array([point[key] for point in points])
+
+    return Limit(
+        m=found["m"],
+        max_relevance=found["strict"]["max_relevance"],
+        max_sum=found["strict"]["max_sum"],
+        mu=column("mu"),
+        resolution=column("resolution"),
+        relevance=column("relevance"),
+        area=found["area"],
+    )
 
 
 @dataclass(frozen=True)
