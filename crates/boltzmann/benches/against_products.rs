@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use ndarray::{Array2, s};
 use resrel_boltzmann::{Inputs, Trainer, TrainingConfig};
-use resrel_kernels::{Purpose, Stream, Workers, instruction_set, product};
+use resrel_kernels::{Purpose, Stream, Workers, dense_product, instruction_set};
 
 const VISIBLE: usize = 784;
 const HIDDEN: usize = 500;
@@ -58,12 +58,12 @@ impl<'a> Contest<'a> {
         workers.enter(|| {
             for _ in 0..2 {
                 let up = hidden.view_mut();
-                product(workers, 0.0, 1.0, visible.view(), weights.view(), up);
+                dense_product(workers, 0.0, 1.0, visible.view(), weights.view(), up);
                 let left = visible.view().reversed_axes();
-                product(workers, 1.0, 1e-9, left, hidden.view(), weights.view_mut());
+                dense_product(workers, 1.0, 1e-9, left, hidden.view(), weights.view_mut());
             }
             let down = visible.view_mut();
-            product(workers, 0.0, 1e-3, hidden.view(), weights.t(), down);
+            dense_product(workers, 0.0, 1e-3, hidden.view(), weights.t(), down);
         });
         black_box((visible, hidden));
     }

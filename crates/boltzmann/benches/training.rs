@@ -6,7 +6,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use ndarray::{Array2, s};
 use resrel_boltzmann::{Inputs, NegativeVisible, Trainer, TrainingConfig};
-use resrel_kernels::{Purpose, Stream, Workers, product};
+use resrel_kernels::{Purpose, Stream, Workers, dense_product};
 
 const VISIBLE: usize = 784;
 const HIDDEN: usize = 500;
@@ -35,7 +35,7 @@ fn updates(criterion: &mut Criterion) {
             workers.enter(|| {
                 bencher.iter(|| {
                     for _ in 0..2 {
-                        product(&workers, 0.0, 1.0, visible, weights.view(), up.view_mut());
+                        dense_product(&workers, 0.0, 1.0, visible, weights.view(), up.view_mut());
                         product(
                             &workers,
                             1.0,

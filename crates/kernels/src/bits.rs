@@ -162,12 +162,18 @@ fn pack_row(values: &[f32], threshold: f32, words: &mut [u64]) {
 /// One word, in two steps that compilers turn into vector code: bytes of 0 and 1, then their bits.
 #[inline(always)]
 fn pack_word(values: &[f32; 64], threshold: f32) -> u64 {
-    /// Brings the low bit of byte j to bit 56 + j: the bytes' bits meet in the product's top byte.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
     let mut bytes = [0_u8; 64];
     for (byte, value) in bytes.iter_mut().zip(values) {
         *byte = u8::from(*value > threshold);
     }
+    low_bits(&bytes)
+}
+
+/// The low bit of each byte.
+#[inline(always)]
+pub(crate) fn low_bits(bytes: &[u8; 64]) -> u64 {
+    /// Brings the low bit of byte j to bit 56 + j: the bytes' bits meet in the product's top byte.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
     let (eights, _) = bytes.as_chunks::<8>();
     let octets = eights
         .iter()

@@ -22,9 +22,10 @@ use std::ops::Range;
 use ndarray::{ArrayView1, ArrayView2};
 use pulp::{Arch, Simd, WithSimd};
 
+use crate::aligned::Aligned;
 use crate::gibbs::decide::{WORD, decide};
 use crate::gibbs::fields::{Flips, look_up};
-use crate::gibbs::half::{Aligned, Half, NEVER, Sums};
+use crate::gibbs::half::{Half, NEVER, Sums};
 use crate::gibbs::random::Bytes;
 use crate::gibbs::tiles::Tiles;
 use crate::philox::Stream;

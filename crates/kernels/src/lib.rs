@@ -10,6 +10,7 @@
 #![allow(clippy::inline_always)]
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
+mod aligned;
 mod bits;
 mod fixed;
 mod gibbs;
@@ -19,13 +20,14 @@ mod product;
 mod sampling;
 mod sparse;
 mod workers;
+mod zeros;
 
 pub use bits::BitRows;
 pub use fixed::add_fixed;
 pub use gibbs::{Clamped, Gibbs, TILE};
 pub use nearest::{PANEL, panel_scores, squared_distance};
 pub use philox::{Purpose, Stream, StreamRng, philox};
-pub use product::product;
+pub use product::{dense_product, product};
 pub use sampling::{Draw, conditional, instruction_set, sigmoid, softplus};
 pub use sparse::{SparseWeights, Way};
 pub use workers::{Workers, WorkersError};

@@ -8,6 +8,7 @@ use gemm::Parallelism;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::Workers;
+use crate::zeros::MostlyZero;
 
 /// Longest stretch of the inner dimension that `gemm` sums in one go on every machine (its own
 /// blocks are at least this long).
@@ -32,28 +33,65 @@ pub fn product(
     scale: f32,
     left: ArrayView2<f32>,
     right: ArrayView2<f32>,
+    out: ArrayViewMut2<f32>,
+) {
+    assert_shapes(left, right, &out);
+    if right.strides()[1] == 1
+        && out.strides()[1] == 1
+        && let Some(left) = MostlyZero::of(workers, left, right.ncols())
+    {
+        by_columns(workers, left.shape(), right, out, |right, out| {
+            left.product(keep, scale, right, out);
+        });
+        return;
+    }
+    dense_product(workers, keep, scale, left, right, out);
+}
+
+/// [`product`] without a look at what is 0: the plain twin, and the measure of what is gained.
+///
+/// # Panics
+/// If the shapes do not fit together.
+pub fn dense_product(
+    workers: &Workers,
+    keep: f32,
+    scale: f32,
+    left: ArrayView2<f32>,
+    right: ArrayView2<f32>,
     mut out: ArrayViewMut2<f32>,
 ) {
     assert_shapes(left, right, &out);
     // Cut along the longer side of the result, so that both operands are read as seldom as can be.
-    let by_columns = out.ncols() >= out.nrows();
-    if !by_columns {
+    let wide = out.ncols() >= out.nrows();
+    if !wide {
         out = out.reversed_axes();
     }
-    let (left, right) = if by_columns {
+    let (left, right) = if wide {
         (left, right)
     } else {
         (right.reversed_axes(), left.reversed_axes())
     };
-    let blocks = blocks(left.nrows(), left.ncols(), right.ncols());
+    by_columns(workers, left.dim(), right, out, |right, out| {
+        block_product(keep, scale, left, right, out);
+    });
+}
+
+/// Runs `product` with some columns at a time of `right` and of `out`. The left matrix has the shape `left`.
+fn by_columns(
+    workers: &Workers,
+    (rows, inner): (usize, usize),
+    right: ArrayView2<f32>,
+    mut out: ArrayViewMut2<f32>,
+    product: impl Fn(ArrayView2<f32>, ArrayViewMut2<f32>) + Send + Sync,
+) {
+    let blocks = blocks(rows, inner, right.ncols());
     let target = Target::new(&mut out);
     workers.for_each(blocks.len(), |block| {
         let columns = blocks.range(block);
         // SAFETY: the ranges of different blocks are disjoint and `for_each` visits each once, so no
         // two threads hold the same columns; `out` is borrowed mutably until `for_each` returns.
         let out = unsafe { target.columns(columns.clone()) };
-        let right = right.slice(ndarray::s![.., columns]);
-        block_product(keep, scale, left, right, out);
+        product(right.slice(ndarray::s![.., columns]), out);
     });
 }
 

@@ -2,6 +2,7 @@
 
 use ndarray::{ArrayView1, ArrayView2};
 
+use crate::aligned::Aligned;
 use crate::gibbs::LANES;
 use crate::gibbs::tiles::{self, Digits};
 
@@ -203,34 +204,4 @@ pub(super) fn fixed_point(weights: ArrayView2<f32>, bias: ArrayView1<f32>) -> (i
     let two_digits = digits >= f64::from(FINE) && energy <= ENERGY;
     let exponent = if two_digits { digits } else { fields };
     (exponent as i32, two_digits)
-}
-
-/// Numbers that begin with a cache line, so that no row of whole lines straddles one more.
-#[derive(Debug)]
-pub(super) struct Aligned<T> {
-    values: Vec<T>,
-    start: usize,
-    length: usize,
-}
-
-impl<T: Copy + Default> Aligned<T> {
-    pub fn zeros(length: usize) -> Self {
-        /// Bytes of a cache line.
-        const LINE: usize = 64;
-        let values = vec![T::default(); length + LINE / size_of::<T>()];
-        let start = values.as_ptr().align_offset(LINE);
-        Self {
-            values,
-            start,
-            length,
-        }
-    }
-
-    pub fn slice(&self) -> &[T] {
-        &self.values[self.start..self.start + self.length]
-    }
-
-    pub fn slice_mut(&mut self) -> &mut [T] {
-        &mut self.values[self.start..self.start + self.length]
-    }
 }

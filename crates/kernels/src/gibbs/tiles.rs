@@ -6,9 +6,9 @@
 use std::marker::PhantomData;
 use std::sync::LazyLock;
 
+use crate::aligned::Aligned;
 use crate::gibbs::LANES;
 use crate::gibbs::TILE;
-use crate::gibbs::half::Aligned;
 
 /// What an input that is on counts for the second digit.
 const BASE: i32 = 255;
