@@ -36,7 +36,7 @@ fn updates(criterion: &mut Criterion) {
                 bencher.iter(|| {
                     for _ in 0..2 {
                         dense_product(&workers, 0.0, 1.0, visible, weights.view(), up.view_mut());
-                        product(
+                        dense_product(
                             &workers,
                             1.0,
                             1e-9,
@@ -45,7 +45,7 @@ fn updates(criterion: &mut Criterion) {
                             weights.view_mut(),
                         );
                     }
-                    product(
+                    dense_product(
                         &workers,
                         0.0,
                         1.0,

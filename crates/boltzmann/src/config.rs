@@ -178,6 +178,15 @@ pub enum Preset {
 }
 
 impl Preset {
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Paper => "paper",
+            Self::PaperCritical => "paper-critical",
+        }
+    }
+
     /// Overwrites what the preset is about, the schedule and the next layer's input, and nothing else.
     pub fn apply(self, config: &mut DbnConfig) {
         let (epochs, updates, next_input) = match self {

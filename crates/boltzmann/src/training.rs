@@ -82,14 +82,17 @@ impl Trainer {
         Self::resume(rbm, velocity, &chains, 0, inputs, config, seed, layer)
     }
 
-    /// A machine as a checkpoint describes it: parameters, last steps, hidden states of the chains
+    /// A machine between two updates: parameters, last steps (with momentum), hidden states of the chains
     /// (batch × H, 0/1) and number of updates made.
+    ///
+    /// # Panics
+    /// If the chains have not that shape.
     #[must_use]
     #[allow(
         clippy::too_many_arguments,
         reason = "all of it is the state of a training run"
     )]
-    pub(crate) fn resume(
+    pub fn resume(
         rbm: Rbm,
         velocity: Option<Rbm>,
         chains: &Array2<u8>,

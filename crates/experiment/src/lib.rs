@@ -18,6 +18,7 @@ mod recipe;
 mod record;
 mod run;
 mod shares;
+mod shown;
 mod slurm;
 mod summary;
 mod sweep;
@@ -40,6 +41,7 @@ pub use recipe::{Figure, GenerationPlan, KMeansPlan, RECIPES, Recipe, Rules, Siz
 pub use record::{Images, Learnt, RECORD_VERSION, Record, Series, Sidecar};
 pub use run::{Outcome, RunEvent, Status};
 pub use shares::Shares;
+pub use shown::ShownState;
 pub use summary::{GeneratedLayer, Layer, Mean, Summary, number_in, variants};
 pub use sweep::{Model, Sweep, Variant};
 pub use unit::{Measured, measure_clusters, measure_layers};

@@ -7,7 +7,7 @@ use resrel_networks::{Architecture, ClassifierConfig, FeedForwardConfig, VaeConf
 use serde::{Deserialize, Serialize};
 
 use crate::sweep::Network;
-use crate::{Error, HierarchyConfig, Recipe, Series, Size, Variant};
+use crate::{Error, HierarchyConfig, RECIPES, Recipe, Series, Size, Variant};
 
 /// More realizations than anybody runs: their units are listed in memory.
 const MOST_REALIZATIONS: u32 = 10_000;
@@ -215,6 +215,41 @@ impl Recipe {
             choice,
             units,
         })
+    }
+}
+
+impl Plan {
+    /// The command that repeats the run.
+    #[must_use]
+    pub fn command(&self) -> String {
+        let Choice {
+            size,
+            preset,
+            updates,
+            realizations,
+            data,
+            seed,
+        } = &self.choice;
+        let known = RECIPES.iter().find(|(name, _)| {
+            *name == self.recipe.figure.name()
+                && Recipe::load(name).is_ok_and(|recipe| recipe == self.recipe)
+        });
+        // One of the user's own stands below under this name.
+        let recipe = known.map_or("recipe.toml", |(name, _)| name);
+        let mut words = vec!["resrel reproduce".to_owned(), recipe.to_owned()];
+        words.push(format!("--{}", size.name()));
+        words.extend(preset.map(|preset| format!("--preset {}", preset.name())));
+        words.extend(updates.map(|updates| format!("--updates {updates}")));
+        words.extend(realizations.map(|count| format!("--realizations {count}")));
+        words.push(
+            if data.contains(|letter: char| letter.is_whitespace() || letter == '"') {
+                format!("--data {data:?}")
+            } else {
+                format!("--data {data}")
+            },
+        );
+        words.push(format!("--seed {seed}"));
+        words.join(" ")
     }
 }
 

@@ -253,6 +253,18 @@ pub enum Size {
     Full,
 }
 
+impl Size {
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Smoke => "smoke",
+            Self::Quick => "quick",
+            Self::Full => "full",
+        }
+    }
+}
+
 impl Recipe {
     /// The recipe of that name, or in the TOML file of that path.
     ///
@@ -280,6 +292,17 @@ impl Recipe {
             source,
         })?;
         Self::parse(name_or_path, &text)
+    }
+
+    /// The recipe as the text of a TOML file, without comments.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] if a value has no place in TOML, which no recipe that was read has.
+    pub fn to_toml(&self) -> Result<String, Error> {
+        toml::to_string(self).map_err(|error| Error::Recipe {
+            recipe: self.figure.name().into(),
+            problem: error.to_string(),
+        })
     }
 
     fn parse(name: &str, text: &str) -> Result<Self, Error> {
@@ -541,7 +564,7 @@ mod tests {
         for (name, _) in RECIPES {
             let recipe = Recipe::load(name).expect(name);
             assert_eq!(recipe.figure.name(), name);
-            let text = toml::to_string(&recipe).expect("TOML");
+            let text = recipe.to_toml().expect("TOML");
             assert_eq!(Recipe::parse(name, &text).expect("read back"), recipe);
         }
     }

@@ -13,7 +13,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::files::write_file;
-use crate::{Error, Generated, Node, Quality, Unit};
+use crate::{Error, Generated, Node, Quality, ShownState, Unit};
 
 /// Version of the record's layout. A record of another version is refused by name.
 pub const RECORD_VERSION: u32 = 1;
@@ -52,6 +52,9 @@ pub struct Record {
     /// How the states of its layers merge.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hierarchy: Vec<Node>,
+    /// States of its layers that are worth a look, layer after layer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<ShownState>,
 }
 
 /// How a perceptron, a convolutional network or an autoencoder learnt.
@@ -167,6 +170,8 @@ pub struct Sidecar {
     pub spectra: Vec<Vec<(u64, u64)>>,
     /// Some of the samples; or the images of the nodes of a hierarchy, one after the other.
     pub images: Option<Images>,
+    /// The images of the record's states, one after the other.
+    pub states: Option<Images>,
 }
 
 /// Images in 256 shades.
@@ -196,12 +201,13 @@ impl Images {
     }
 }
 
-/// Name of the tensor of images.
+/// Names of the tensors of images.
 const IMAGES: &str = "images";
+const STATES: &str = "states";
 
 impl Sidecar {
     /// The safetensors file: for layer l a tensor `spectrum.l` (rows × 2, u64) of pairs (k, m_k), and
-    /// `images` (images × height × width, u8).
+    /// `images` and `states` (images × height × width, u8).
     fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, Error> {
         let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
         for (layer, pairs) in (1..).zip(&self.spectra) {
@@ -212,10 +218,12 @@ impl Sidecar {
             let name = format!("spectrum.{layer:03}");
             tensors.push((name, Dtype::U64, vec![pairs.len(), 2], bytes));
         }
-        if let Some(Images { shape, pixels }) = &self.images {
-            let count = pixels.len() / (shape.0 * shape.1).max(1);
-            let shape = vec![count, shape.0, shape.1];
-            tensors.push((IMAGES.into(), Dtype::U8, shape, pixels.clone()));
+        for (name, images) in [(IMAGES, &self.images), (STATES, &self.states)] {
+            if let Some(Images { shape, pixels }) = images {
+                let count = pixels.len() / (shape.0 * shape.1).max(1);
+                let shape = vec![count, shape.0, shape.1];
+                tensors.push((name.into(), Dtype::U8, shape, pixels.clone()));
+            }
         }
         let mut views = Vec::with_capacity(tensors.len());
         for (name, dtype, shape, bytes) in &tensors {
@@ -234,11 +242,16 @@ impl Sidecar {
         let mut sidecar = Self::default();
         for (name, view) in tensors {
             match (name.as_str(), view.dtype(), view.shape()) {
-                (IMAGES, Dtype::U8, [_, height, width]) => {
-                    sidecar.images = Some(Images {
+                (IMAGES | STATES, Dtype::U8, [_, height, width]) => {
+                    let images = Some(Images {
                         shape: (*height, *width),
                         pixels: view.data().to_vec(),
                     });
+                    if name == IMAGES {
+                        sidecar.images = images;
+                    } else {
+                        sidecar.states = images;
+                    }
                 }
                 (_, Dtype::U64, [_, 2]) => sidecar.spectra.push(pairs(view.data())),
                 _ => return Err(format!("tensor {name} is no spectrum and no images")),

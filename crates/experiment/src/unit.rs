@@ -6,7 +6,7 @@ use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use ndarray::{Array2, s};
+use ndarray::s;
 use resrel_boltzmann::{
     Chains, Dbn, DbnConfig, DbnTrainer, Event, Inputs, Monitor, TrainedDbn, remove_checkpoint,
 };
@@ -18,6 +18,7 @@ use resrel_networks::{Classifier, ClassifierConfig, FeedForward, FeedForwardConf
 
 use crate::generated::forget;
 use crate::hierarchy::hierarchy;
+use crate::shown::Shown;
 use crate::{
     Error, GenerateConfig, GenerateEvent, Generated, Images, Labels, Learnt, Quality,
     RECORD_VERSION, Record, Series, Sidecar, Task, Unit, VaeTask, generate,
@@ -56,13 +57,14 @@ pub(crate) fn run_unit(
     let some = unit
         .observations
         .filter(|count| *count < all.observations());
-    let part = some.map(|count| all.first(count));
-    let observed = part.as_ref().unwrap_or(all);
+    let data = &*part_of(data, some.map(|count| all.first(count)));
+    let observed = &data.train;
     let control = (unit.series == Series::Shuffled)
         .then(|| work.timed("shuffle", |_| shuffled(observed, unit.seed, workers)));
     let samples = control.as_ref().unwrap_or(observed);
     let mut record = begun(unit, data);
     let mut sidecar = Sidecar::default();
+    let mut layers = Layers::new(unit, samples, data.image_shape);
     match &unit.task {
         Task::Dbn(config) => {
             let validation = data
@@ -74,8 +76,10 @@ pub(crate) fn run_unit(
             };
             let inputs = Inputs::Borrowed(&samples.values);
             let states = work.timed("states", |_| trained.dbn.states(workers, &inputs))?;
-            let measured = work.timed("measure", |_| measure_layers(&states, samples))?;
-            (record.layers, sidecar.spectra) = measured.into_iter().unzip();
+            work.timed("measure", |_| {
+                let mut all = (1..).zip(&states);
+                all.try_for_each(|(layer, states)| layers.add_bits(&layer_name(layer), states))
+            })?;
             if let Some(config) = &unit.hierarchy {
                 let tree = work.timed("hierarchy", |_| {
                     hierarchy(config, &states, samples, data.image_shape)
@@ -96,49 +100,80 @@ pub(crate) fn run_unit(
                 Err(ClusterError::Interrupted { .. }) => return Ok(None),
                 result => result?,
             };
-            let (measure, spectrum) =
-                work.timed("measure", |_| measure_clusters(&result, samples))?;
-            record.layers.push(measure);
-            sidecar.spectra.push(spectrum);
+            let (name, words) = clusters(&result);
+            work.timed("measure", |_| layers.add(&name, &words, 1))?;
         }
         Task::Classifier(config) => {
-            let Some(classifier) = work.classify(config, &part_of(data, part), out, observer)?
-            else {
+            let Some(classifier) = work.classify(config, data, out, observer)? else {
                 return Ok(None);
             };
             record.test_error = Some(classifier.test_error());
         }
         Task::FeedForward(config) => {
-            let part = part_of(data, part);
-            let Some((learnt, measured)) = work.teach(config, &part, out, observer)? else {
+            let Some((learnt, states)) = work.teach(config, data, out, observer)? else {
                 return Ok(None);
             };
+            work.timed("measure", |_| layers.add_bits("hidden", &states))?;
             record.learnt = Some(learnt);
-            record.layers.push(measured.0);
-            sidecar.spectra.push(measured.1);
         }
         Task::Vae(task) => {
-            let part = part_of(data, part);
-            let Some((learnt, measured, images)) = work.encode(task, &part, out, observer)? else {
+            let Some((learnt, states, images)) = work.encode(task, data, out, observer)? else {
                 return Ok(None);
             };
+            work.timed("measure", |_| layers.add_bits("latent", &states))?;
             record.learnt = Some(learnt);
-            record.layers.push(measured.0);
-            sidecar.spectra.push(measured.1);
             sidecar.images = images;
         }
         Task::Generate(config) => {
-            let Some((generated, images)) =
-                work.generate(config, &part_of(data, part), out, observer)?
-            else {
+            let Some((generated, images)) = work.generate(config, data, out, observer)? else {
                 return Ok(None);
             };
             record.generated = Some(generated);
             sidecar.images = images;
         }
     }
+    layers.finish(&mut record, &mut sidecar);
     record.seconds = work.seconds;
     Ok(Some((record, sidecar)))
+}
+
+/// What was found of layer after layer.
+struct Layers<'a> {
+    samples: &'a Samples,
+    measured: Vec<Measured>,
+    /// One realization is enough to look at.
+    shown: Option<Shown<'a>>,
+}
+
+impl<'a> Layers<'a> {
+    fn new(unit: &Unit, samples: &'a Samples, shape: Option<(usize, usize)>) -> Self {
+        Self {
+            samples,
+            measured: Vec::new(),
+            shown: (unit.realization == 0).then(|| Shown::new(samples, shape)),
+        }
+    }
+
+    /// One more, with the states of all rows, `words_per_row` words each.
+    fn add(&mut self, name: &str, words: &[u64], words_per_row: usize) -> Result<(), Error> {
+        let measured = measure_states(name, words, words_per_row, self.samples)?;
+        self.measured.push(measured);
+        if let Some(shown) = &mut self.shown {
+            shown.add(name, words, words_per_row);
+        }
+        Ok(())
+    }
+
+    fn add_bits(&mut self, name: &str, states: &BitRows) -> Result<(), Error> {
+        self.add(name, states.words(), states.words_per_row())
+    }
+
+    fn finish(self, record: &mut Record, sidecar: &mut Sidecar) {
+        (record.layers, sidecar.spectra) = self.measured.into_iter().unzip();
+        if let Some(shown) = self.shown {
+            (record.states, sidecar.states) = shown.finish();
+        }
+    }
 }
 
 /// The record of a unit that nothing has been found of yet.
@@ -157,6 +192,7 @@ fn begun(unit: &Unit, data: &Dataset) -> Record {
         generated: None,
         learnt: None,
         hierarchy: Vec::new(),
+        states: Vec::new(),
     }
 }
 
@@ -169,7 +205,7 @@ pub fn measure_layers(states: &[BitRows], samples: &Samples) -> Result<Vec<Measu
         .zip(states)
         .map(|(layer, states)| {
             measure_states(
-                &format!("H{layer}"),
+                &layer_name(layer),
                 states.words(),
                 states.words_per_row(),
                 samples,
@@ -183,23 +219,19 @@ pub fn measure_layers(states: &[BitRows], samples: &Samples) -> Result<Vec<Measu
 /// # Errors
 /// [`Error::Measure`] if there are no observations.
 pub fn measure_clusters(clusters: &KMeans, samples: &Samples) -> Result<Measured, Error> {
-    let words: Vec<u64> = clusters
-        .assignments
-        .iter()
-        .map(|&cluster| cluster.into())
-        .collect();
-    measure_states(&clusters.centroids.nrows().to_string(), &words, 1, samples)
+    let (name, words) = self::clusters(clusters);
+    measure_states(&name, &words, 1, samples)
 }
 
-/// The measure of real values, each 1 in a state where it is above `threshold`.
-fn measure_values(
-    name: &str,
-    values: Array2<f32>,
-    threshold: f64,
-    samples: &Samples,
-) -> Result<Measured, Error> {
-    let states = BitRows::from_threshold(values.view(), threshold as f32);
-    measure_states(name, states.words(), states.words_per_row(), samples)
+/// A clustering's name, and the states that it gives.
+fn clusters(clusters: &KMeans) -> (String, Vec<u64>) {
+    let words = clusters.assignments.iter().map(|&cluster| cluster.into());
+    (clusters.centroids.nrows().to_string(), words.collect())
+}
+
+/// A layer's name, from 1.
+fn layer_name(layer: usize) -> String {
+    format!("H{layer}")
 }
 
 fn measure_states(
@@ -309,14 +341,14 @@ impl Work<'_> {
         Ok(classifier)
     }
 
-    /// A network that was taught labels, and the measure of its hidden layer; `None` if it was stopped.
+    /// A network that was taught labels, and the states of its hidden layer; `None` if it was stopped.
     fn teach(
         &mut self,
         config: &FeedForwardConfig,
         data: &Dataset,
         out: &Path,
         observer: &mut (dyn FnMut(UnitEvent) -> ControlFlow<()> + Send),
-    ) -> Result<Option<(Learnt, Measured)>, Error> {
+    ) -> Result<Option<(Learnt, BitRows)>, Error> {
         let checkpoint = place(out, "checkpoints", &self.unit.name)?;
         let (seed, workers) = (self.unit.seed, self.workers);
         let trained = self.timed("train", |_| {
@@ -326,10 +358,10 @@ impl Work<'_> {
         let Some(network) = trained else {
             return Ok(None);
         };
-        let measured = self.timed("measure", |_| {
+        let states = self.timed("states", |_| {
             let hidden = network.hidden(data.train.values.view(), workers);
-            measure_values("hidden", hidden, config.threshold(), &data.train)
-        })?;
+            BitRows::from_threshold(hidden.view(), config.threshold() as f32)
+        });
         let test = data.test.as_ref();
         let learnt = Learnt {
             train_accuracy: network.accuracy(&data.train, workers),
@@ -340,17 +372,17 @@ impl Work<'_> {
             history: network.history,
         };
         forget(&checkpoint)?;
-        Ok(Some((learnt, measured)))
+        Ok(Some((learnt, states)))
     }
 
-    /// An autoencoder, the measure of its latent variables and some of its samples; `None` if it was stopped.
+    /// An autoencoder, the states of its latent variables and some of its samples; `None` if it was stopped.
     fn encode(
         &mut self,
         task: &VaeTask,
         data: &Dataset,
         out: &Path,
         observer: &mut (dyn FnMut(UnitEvent) -> ControlFlow<()> + Send),
-    ) -> Result<Option<(Learnt, Measured, Option<Images>)>, Error> {
+    ) -> Result<Option<(Learnt, BitRows, Option<Images>)>, Error> {
         let checkpoint = place(out, "checkpoints", &self.unit.name)?;
         let (seed, workers) = (self.unit.seed, self.workers);
         let images = data.train.values.view();
@@ -368,10 +400,10 @@ impl Work<'_> {
         let Some(vae) = trained else {
             return Ok(None);
         };
-        let measured = self.timed("measure", |_| {
+        let states = self.timed("states", |_| {
             let latent = vae.latent(images, workers);
-            measure_values("latent", latent, task.config.threshold, &data.train)
-        })?;
+            BitRows::from_threshold(latent.view(), task.config.threshold as f32)
+        });
         let (mut quality, mut shown) = (None, None);
         if let Some(classifier) = &task.classifier {
             let classifier = Classifier::load(&model_path(out, classifier)?)?;
@@ -395,7 +427,7 @@ impl Work<'_> {
             history: vae.history,
         };
         forget(&checkpoint)?;
-        Ok(Some((learnt, measured, shown)))
+        Ok(Some((learnt, states, shown)))
     }
 
     /// Samples of a layer and how good they are, and some of them as images; `None` if it was stopped.

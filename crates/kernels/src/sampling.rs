@@ -366,7 +366,7 @@ mod tests {
                 } else {
                     0.0
                 };
-                prop_assert_eq!(plain_samples[column], sample);
+                prop_assert_eq!(plain_samples[column].to_bits(), sample.to_bits());
             }
         }
     }

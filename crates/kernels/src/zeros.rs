@@ -219,7 +219,8 @@ impl Product<'_> {
             let rows = out.0 * ROWS..out.0 * ROWS + out.1.nrows();
             for (number, words) in left.words.chunks_exact(left.rows).enumerate() {
                 let first = number * WORD;
-                let keep = if number == 0 { self.keep } else { 1.0 };
+                // Sums go on after the first word.
+                let keep = (number == 0).then_some(self.keep);
                 for (row, piece) in right
                     .slice(s![first.., ..])
                     .outer_iter()
@@ -232,14 +233,14 @@ impl Product<'_> {
                     .zip(&words[rows.clone()])
                     .zip(out.1.outer_iter_mut())
                 {
-                    if *word == 0 && keep == 1.0 {
+                    if *word == 0 && keep.is_none() {
                         continue;
                     }
                     let out = out.as_slice_mut().expect("elements of a row side by side");
                     let mut sums = [simd.splat_f32s(0.0); N];
-                    if keep != 0.0 {
+                    if keep != Some(0.0) {
                         sums = load::<S, N, WHOLE>(simd, out);
-                        let keep = simd.splat_f32s(keep);
+                        let keep = simd.splat_f32s(keep.unwrap_or(1.0));
                         for sum in &mut sums {
                             *sum = simd.mul_f32s(keep, *sum);
                         }

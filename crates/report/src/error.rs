@@ -19,4 +19,7 @@ pub enum Error {
         /// What the renderer said.
         reason: String,
     },
+    /// The page could not be made.
+    #[error("the page could not be made ({0}); figures and records are whole")]
+    Page(String),
 }

@@ -18,6 +18,7 @@ mod hierarchy;
 mod letters;
 mod look;
 mod msr;
+mod page;
 mod panel;
 mod plot;
 mod png;

@@ -8,6 +8,7 @@ use resrel_experiment::{
 use resrel_measure::{Critical, Measure};
 use serde::Serialize;
 
+use crate::page::{Run, page};
 use crate::{Error, draw};
 
 /// What is told of a run, serialized with the keys that scripts rely on.
@@ -23,8 +24,12 @@ pub struct Report {
     pub records: Vec<Record>,
     /// The claims.
     pub claims: Vec<Judgement>,
-    /// The files that were written.
+    /// The files of the figures that were written.
     pub figures: Vec<PathBuf>,
+    /// The page that shows all this.
+    pub page: PathBuf,
+    #[serde(skip)]
+    run: Run,
 }
 
 /// One of the networks that are compared.
@@ -40,14 +45,16 @@ pub struct NetworkReport {
 }
 
 impl Report {
-    /// Draws the figures of a run's records into the folder `figures` of its own, and judges the claims.
+    /// Judges the claims of a run, and draws its records: figures into the folder `figures` of its own, and
+    /// all of it on a page beside it.
     ///
     /// # Errors
     /// As [`draw`]; [`Error::Record`] if a file cannot be written.
     pub fn new(plan: &Plan, records: &[(Record, Sidecar)], out: &Path) -> Result<Self, Error> {
         let figure = plan.recipe.figure;
         let mut figures = Vec::new();
-        for artefact in draw(figure, records)? {
+        let artefacts = draw(figure, records)?;
+        for artefact in &artefacts {
             let path = out.join("figures").join(&artefact.name);
             write_file(&path, &artefact.bytes)?;
             figures.push(path);
@@ -65,6 +72,9 @@ impl Report {
             critical: summary.critical(Series::Trained),
             layers: first_layers(records, Some(variant)),
         });
+        let run = Run::new(plan, records, &artefacts, out, critical.as_ref(), &claims)?;
+        let path = out.join("index.html");
+        write_file(&path, page(&[&run])?.as_bytes())?;
         Ok(Self {
             layers: first_layers(records, None),
             critical,
@@ -72,7 +82,18 @@ impl Report {
             records: records.iter().map(|(record, _)| record.clone()).collect(),
             claims,
             figures,
+            page: path,
+            run,
         })
+    }
+
+    /// Writes a page with this run and another one beside each other.
+    ///
+    /// # Errors
+    /// [`Error::Record`] if the file cannot be written, [`Error::Page`] if the page cannot be made.
+    pub fn compare(&self, other: &Self, path: &Path) -> Result<(), Error> {
+        let page = page(&[&self.run, &other.run])?;
+        Ok(write_file(path, page.as_bytes())?)
     }
 }
 

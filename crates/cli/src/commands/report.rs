@@ -1,6 +1,6 @@
 //! `resrel report`: figures and tables again, from records alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use resrel::experiment::{Plan, Record, Series, Sidecar, Summary, variants};
 use resrel_report::Report;
@@ -10,7 +10,10 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::table;
 
-/// Draw figures and tables again from the records of a run, or of two.
+/// The page in the first folder that shows two runs beside each other.
+const COMPARISON: &str = "comparison.html";
+
+/// Draw figures, tables and the page again from the records of a run, or of two beside each other.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: resrel report out/fig2-quick-mnist-seed-1")]
 pub struct Arguments {
@@ -21,6 +24,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     let (mut text, mut values) = (String::new(), Vec::new());
+    let mut reports = Vec::new();
     for out in &arguments.runs {
         let plan = Plan::load(out)?;
         let records = plan.records(out)?;
@@ -33,10 +37,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
             text += &format!("{}\n", out.display());
         }
         text += &self::text(&report, &records)?;
-        text += &format!(
-            "\nFigures and numbers are in {}.\n",
-            out.join("figures").display()
-        );
+        text += &format!("\n{}\n", places(&report, out));
         values.push(json!({
             "out": out,
             "units": plan.units.len(),
@@ -46,9 +47,27 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
             "records": report.records,
             "claims": report.claims,
             "figures": report.figures,
+            "page": report.page,
         }));
+        reports.push(report);
     }
-    console.show(&text, &json!({ "runs": values }))
+    let mut comparison = None;
+    if let [first, second] = &reports[..] {
+        let path = arguments.runs[0].join(COMPARISON);
+        first.compare(second, &path)?;
+        text += &format!("Both beside each other: {}\n", path.display());
+        comparison = Some(path);
+    }
+    console.show(&text, &json!({ "runs": values, "comparison": comparison }))
+}
+
+/// Where the pictures are.
+pub fn places(report: &Report, out: &Path) -> String {
+    format!(
+        "To look at: {}\nFigures and their numbers: {}",
+        report.page.display(),
+        out.join("figures").display()
+    )
 }
 
 /// Tables for people.

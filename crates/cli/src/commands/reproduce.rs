@@ -181,26 +181,24 @@ fn run_plan(
 fn show(
     plan: &Plan,
     mut text: String,
-    report: &Report,
+    told: &Report,
     out: &Path,
     console: &Console,
 ) -> Result<(), Failure> {
-    text += &format!(
-        "\nFigures and numbers are in {}.",
-        out.join("figures").display()
-    );
+    text += &format!("\n{}", report::places(told, out));
     let value = json!({
         "recipe": plan.recipe.figure,
         "size": plan.choice.size,
         "data": plan.choice.data,
         "seed": plan.choice.seed,
         "out": out,
-        "layers": report.layers,
-        "critical": report.critical,
-        "networks": report.networks,
-        "records": report.records,
-        "claims": report.claims,
-        "figures": report.figures,
+        "layers": told.layers,
+        "critical": told.critical,
+        "networks": told.networks,
+        "records": told.records,
+        "claims": told.claims,
+        "figures": told.figures,
+        "page": told.page,
     });
     console.show(&text, &value)
 }

@@ -188,13 +188,14 @@ fn a_recipe_is_run_and_reported_alike_on_any_number_of_threads() {
         drop_timings(&mut value);
         value["out"] = Value::Null;
         value["figures"] = Value::Null;
+        value["page"] = Value::Null;
         (value, results(&room.at(&out)))
     };
     let (first, files) = run(1);
     has_keys(
         &first,
         &[
-            "recipe", "size", "data", "seed", "layers", "critical", "records", "claims",
+            "recipe", "size", "data", "seed", "layers", "critical", "records", "claims", "page",
         ],
     );
     assert_eq!(first["layers"].as_array().expect("layers").len(), 3);
@@ -214,7 +215,9 @@ fn a_recipe_is_run_and_reported_alike_on_any_number_of_threads() {
     let again = &reported["runs"][0];
     has_keys(
         again,
-        &["out", "layers", "critical", "records", "claims", "figures"],
+        &[
+            "out", "layers", "critical", "records", "claims", "figures", "page",
+        ],
     );
     assert_eq!(
         (&again["layers"], &again["claims"]),
@@ -225,8 +228,11 @@ fn a_recipe_is_run_and_reported_alike_on_any_number_of_threads() {
         files,
         "a report draws the same figures again"
     );
+    assert_eq!(reported["comparison"], Value::Null);
     let two = room.json("report out1 out2");
     assert_eq!(two["runs"].as_array().expect("runs").len(), 2);
+    assert_eq!(two["comparison"], "out1/comparison.html");
+    assert!(room.at("out1/comparison.html").is_file());
 }
 
 #[test]

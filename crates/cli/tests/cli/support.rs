@@ -157,10 +157,14 @@ pub fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// The files of a run by their place in it, timings left out of records.
+/// The files of a run by their place in it, timings left out of records and of the page, which knows its folder's
+/// name as well.
 pub fn results(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let results = files(out).into_iter().map(|(path, bytes)| {
         let name = path.strip_prefix(out).expect("below").to_path_buf();
+        if name.extension() == Some(OsStr::new("html")) {
+            return (name, shown(bytes));
+        }
         if !name.starts_with("records") || name.extension() != Some(OsStr::new("json")) {
             return (name, bytes);
         }
@@ -169,6 +173,19 @@ pub fn results(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         (name, record.to_string().into_bytes())
     });
     results.collect()
+}
+
+/// A page without the timings and folders of the runs that it shows.
+fn shown(page: Vec<u8>) -> Vec<u8> {
+    let page = String::from_utf8(page).expect("text");
+    let (before, rest) = page.split_once("id=\"data\">").expect("data");
+    let (data, after) = rest.split_once("</script>").expect("the data's end");
+    let mut runs: Value = serde_json::from_str(data).expect("JSON");
+    drop_timings(&mut runs);
+    for run in runs.as_array_mut().expect("runs") {
+        run["folder"] = Value::Null;
+    }
+    [before, &runs.to_string(), after].concat().into_bytes()
 }
 
 /// Takes the timings out of a document.

@@ -45,10 +45,12 @@ pub fn unit(series: Series, realization: u32, layers: &[Layer]) -> Recorded {
         generated: None,
         learnt: None,
         hierarchy: Vec::new(),
+        states: Vec::new(),
     };
     let sidecar = Sidecar {
         spectra,
         images: None,
+        states: None,
     };
     (record, sidecar)
 }
