@@ -11,26 +11,48 @@ Source: J. Song, M. Marsili, J. Jo, "Resolution and relevance trade-offs in deep
 123406.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from ._laws import Fit, Limit, MultiScaleRelevance, critical_layer, fit, limit, msr
 from ._measures import Beta, Counts, Measure, measure, measure_counts
+from ._probe import Follow, Probe, lightning_callback, probe
 from ._resrel import VERSION as __version__
 from ._runs import Run, report, reproduce
 
+if TYPE_CHECKING:
+    from ._estimators import DBN, RBM, KMeans
+
 __all__ = [
+    "DBN",
+    "RBM",
     "Beta",
     "Counts",
     "Fit",
+    "Follow",
+    "KMeans",
     "Limit",
     "Measure",
     "MultiScaleRelevance",
+    "Probe",
     "Run",
     "__version__",
     "critical_layer",
     "fit",
+    "lightning_callback",
     "limit",
     "measure",
     "measure_counts",
     "msr",
+    "probe",
     "report",
     "reproduce",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # They need scikit-learn, which the rest does without.
+    if name in ("DBN", "KMeans", "RBM"):
+        from . import _estimators
+
+        return getattr(_estimators, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

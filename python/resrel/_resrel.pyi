@@ -9,10 +9,15 @@ from numpy.typing import NDArray
 __all__ = [
     "Counts",
     "VERSION",
+    "cluster",
     "critical_layer",
     "data_folder",
     "fit",
+    "free_energy",
+    "hidden_means",
+    "layer_states",
     "limit",
+    "log_partition",
     "measure_array",
     "measure_frequencies",
     "measure_texts",
@@ -22,7 +27,10 @@ __all__ = [
     "report",
     "reproduce",
     "run_units",
+    "sample",
     "status",
+    "train",
+    "train_on",
 ]
 
 VERSION: Final[str]
@@ -30,6 +38,7 @@ VERSION: Final[str]
 _Measured = tuple[str, NDArray[np.uint64], NDArray[np.uint64], int]
 _Labels = NDArray[np.int64] | Sequence[str | None] | None
 _Progress = Callable[[float | None, str | None], Any] | None
+_Machine = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 def measure_array(
     settings: dict[str, Any],
@@ -80,3 +89,28 @@ class Counts:
     def measure(self, name: str) -> _Measured: ...
     def __getstate__(self) -> Any: ...
     def __setstate__(self, state: Any) -> None: ...
+def train(
+    values: NDArray[np.float32], settings: str, seed: int, threads: int, progress: _Progress
+) -> list[_Machine]: ...
+def train_on(
+    values: NDArray[np.float32],
+    hidden: int,
+    settings: str,
+    seed: int,
+    threads: int,
+    before: tuple[_Machine, NDArray[np.uint8], int] | None,
+) -> tuple[_Machine, NDArray[np.uint8], int]: ...
+def hidden_means(given: _Machine, values: NDArray[np.float32], threads: int) -> NDArray[np.float32]: ...
+def free_energy(given: _Machine, values: NDArray[np.float32], threads: int) -> NDArray[np.float64]: ...
+def log_partition(
+    given: _Machine, means: NDArray[np.float32], seed: int, threads: int, progress: _Progress
+) -> tuple[float, float | None]: ...
+def sample(
+    machines: list[_Machine], settings: str, seed: int, threads: int, progress: _Progress
+) -> NDArray[np.float32]: ...
+def layer_states(
+    machines: list[_Machine], values: NDArray[np.float32], threads: int
+) -> list[NDArray[np.uint8]]: ...
+def cluster(
+    values: NDArray[np.float32], settings: str, threads: int, progress: _Progress
+) -> tuple[NDArray[np.float32], NDArray[np.uint32], float, int]: ...

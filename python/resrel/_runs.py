@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from . import _resrel
+from ._progress import Progress, told
 from ._settings import threads_of
 
 __all__ = ["Run", "report", "reproduce"]
@@ -37,6 +37,8 @@ class Run:
         The paper's claims: whether each holds, with its numbers.
     figures : list of pathlib.Path
         The files that were drawn.
+    page : pathlib.Path
+        The page that shows all this, for a browser.
     records : list of dict
         Every record.
     """
@@ -52,6 +54,7 @@ class Run:
     networks: list[dict[str, Any]] = field(repr=False)
     claims: list[dict[str, Any]] = field(repr=False)
     figures: list[Path] = field(repr=False)
+    page: Path = field(repr=False)
     records: list[dict[str, Any]] = field(repr=False)
 
     def _repr_html_(self) -> str:
@@ -69,6 +72,7 @@ def run_of(document: str) -> Run:
     found = json.loads(document)
     found["out"] = Path(found["out"])
     found["figures"] = [Path(path) for path in found["figures"]]
+    found["page"] = Path(found["page"])
     return Run(**found)
 
 
@@ -85,7 +89,7 @@ def reproduce(
     seed: int = 1,
     out: str | os.PathLike[str] | None = None,
     threads: int | None = None,
-    progress: Callable[[float | None, str | None], Any] | None = None,
+    progress: Progress = None,
 ) -> Run:
     """Runs a recipe, or what is left of its run, and draws its figures.
 
@@ -111,8 +115,9 @@ def reproduce(
         Where records and figures go; ``out/`` and a name that tells what is in it.
     threads : int, optional
         Threads; all by default. The result does not depend on it.
-    progress : callable, optional
-        Hears ``progress(done, None)``, done from 0 to 1, and ``progress(None, line)``.
+    progress : bool or callable, optional
+        A bar with the time left: by default in terminals and notebooks. A callable hears ``progress(done, None)``,
+        done from 0 to 1, and ``progress(None, line)``.
 
     Returns
     -------
@@ -136,11 +141,12 @@ def reproduce(
         "seed": seed,
         "out": out,
     }
-    return run_of(_resrel.reproduce(asked_of(recipe, options), threads_of(threads), progress))
+    with told(progress, "all units") as hears:
+        return run_of(_resrel.reproduce(asked_of(recipe, options), threads_of(threads), hears))
 
 
 def report(out: str | os.PathLike[str]) -> Run:
-    """Draws the figures of a run again, from the records that are there.
+    """Draws the figures and the page of a run again, from the records that are there.
 
     Parameters
     ----------

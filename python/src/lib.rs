@@ -6,6 +6,7 @@
 mod counts;
 mod failure;
 mod laws;
+mod models;
 mod runs;
 mod states;
 mod waiting;
@@ -18,6 +19,10 @@ mod _resrel {
     use crate::counts::Counts;
     #[pymodule_export]
     use crate::laws::{critical_layer, fit, limit, msr_counts, msr_times};
+    #[pymodule_export]
+    use crate::models::{
+        cluster, free_energy, hidden_means, layer_states, log_partition, sample, train, train_on,
+    };
     #[pymodule_export]
     use crate::runs::{data_folder, prepare, report, reproduce, run_units, status};
     #[pymodule_export]
