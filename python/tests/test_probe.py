@@ -152,6 +152,41 @@ def test_training_is_followed(digits, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_onnx_layers_are_those_of_the_network_that_was_exported(digits, tmp_path, command_line):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
+    X, y = digits
+    images = X.repeat(1, 3).reshape(600, 1, 6, 6)
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 3, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(12, 5), nn.Sigmoid(), nn.Linear(5, 3)
+    ).eval()
+    torch.onnx.export(
+        model, (images[:2],), tmp_path / "net.onnx", dynamo=True, external_data=False, verbose=False,
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+    )
+    np.save(tmp_path / "x.npy", images.reshape(600, 36).numpy())
+    np.save(tmp_path / "y.npy", y.numpy())
+    words = ["probe", "net.onnx", "--data", "x.npy", "--labels", "y.npy", "--states", "states"]
+    found = command_line(*words, cwd=tmp_path)
+    ours = resrel.probe(model, batches(images, y), progress=False)
+    assert [it["operator"] for it in found["layers"]] == ["Conv", "Relu", "MaxPool", "Gemm", "Sigmoid", "Gemm"]
+    # The values are the same to 1e-5: only where one is as near to its threshold may states differ.
+    values, modules = images, [it for it in model if not isinstance(it, nn.Flatten)]
+    for module, layer, states in zip(modules, found["layers"], found["states"]):
+        if isinstance(module, nn.Linear):
+            values = values.flatten(1)
+        with torch.no_grad():
+            values = module(values)
+        flat = values.flatten(1).numpy()
+        threshold = 0.5 if layer["operator"] == "Sigmoid" else 0.0
+        differs = np.load(tmp_path / states) != (flat > threshold)
+        assert np.abs(flat - threshold)[differs].max(initial=0) < 1e-5
+        assert layer["units"] == flat.shape[1]
+    assert found["layers"][-1]["classification_error"] == pytest.approx(ours["6"].classification_error, abs=0.01)
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_lightning_logs_to_tensorboard(digits, tmp_path):
     lightning = pytest.importorskip("lightning.pytorch")
     loggers = pytest.importorskip("lightning.pytorch.loggers")

@@ -10,6 +10,7 @@ pub mod likelihood;
 pub mod limit;
 pub mod measure;
 pub mod msr;
+pub mod probe;
 pub mod report;
 pub mod reproduce;
 pub mod train;
@@ -17,7 +18,7 @@ pub mod unit;
 
 use std::path::{Path, PathBuf};
 
-use resrel::data::{Dataset, Samples, read_labels};
+use resrel::data::{Dataset, Samples, entry, read_labels, read_npy};
 use resrel::experiment::load_data;
 use resrel::kernels::Workers;
 
@@ -46,6 +47,30 @@ impl DataFolder {
     ) -> Result<Dataset, Failure> {
         Ok(load_data(name, self.path(), labels, workers)?)
     }
+}
+
+/// Observations, and the shape of images if they are some: unlike what a network is trained on here, those of an
+/// npy file may have any finite values.
+fn observations(
+    name: &str,
+    folder: &DataFolder,
+    labels: Option<&Path>,
+    workers: &Workers,
+) -> Result<(Samples, Option<(usize, usize)>), Failure> {
+    let path = Path::new(name);
+    if entry(name).is_ok() || !path.is_file() {
+        let data = folder.load(name, labels, workers)?;
+        return Ok((data.train, data.image_shape));
+    }
+    let samples = Samples {
+        values: read_npy(path)?,
+        labels: None,
+    };
+    let samples = match labels {
+        None => samples,
+        Some(path) => labelled(samples, path)?,
+    };
+    Ok((samples, None))
 }
 
 /// Samples with labels from a file, one per observation.

@@ -7,6 +7,7 @@
 
 mod catalogue;
 mod dataset;
+mod decoders;
 mod digits;
 mod element;
 mod error;
@@ -25,10 +26,11 @@ pub use catalogue::{
     CATALOGUE, Checksum, Entry, Location, RemoteFile, cache_folder, data_folder, entry, load,
 };
 pub use dataset::{Dataset, Samples};
+pub use decoders::{guarded, hush_decoders};
 pub use digits::digits;
 pub use error::{Error, remedy};
 pub use events::{EventColumns, EventTrain, EventTrains, Events, read_events};
-pub use export::{export, write_npy};
+pub use export::{StatesWriter, export, write_npy};
 pub use fetch::{FetchEvent, fetch, fetch_from};
 pub use files::{beside, write_whole};
 pub use idx::{read_idx_images, read_idx_labels};
@@ -37,6 +39,5 @@ pub use npy::{read_npy, read_npy_labels};
 pub use shuffle::shuffled;
 pub use states::{
     Column, CountsWriter, StateChunk, StateKind, StateOptions, StateReader, Texts, Values,
-    hush_decoders,
 };
 pub use text::{read_counts, read_labels};

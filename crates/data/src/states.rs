@@ -14,7 +14,7 @@ use std::io::Read;
 use std::path::Path;
 
 pub use chunk::{Column, StateChunk, Texts, Values};
-pub use parquet::{CountsWriter, hush_decoders};
+pub use parquet::CountsWriter;
 
 use crate::Error;
 use crate::files::Source;

@@ -13,6 +13,7 @@ mod generated;
 mod hierarchy;
 mod job;
 mod plan;
+mod probe;
 mod quality;
 mod recipe;
 mod record;
@@ -36,6 +37,7 @@ pub use generated::{GenerateEvent, GenerateObserver, Generated, Moment, forget, 
 pub use hierarchy::{HierarchyConfig, Node};
 pub use job::{Job, Request, load_data};
 pub use plan::{Choice, GenerateConfig, Plan, Task, Unit, VaeTask};
+pub use probe::{Layers, Probed};
 pub use quality::{Labels, Quality};
 pub use recipe::{Figure, GenerationPlan, KMeansPlan, RECIPES, Recipe, Rules, Size, SizeConfig};
 pub use record::{Images, Learnt, RECORD_VERSION, Record, Series, Sidecar};

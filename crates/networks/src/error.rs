@@ -49,6 +49,14 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// An ONNX file that cannot be probed.
+    #[error("{}: {problem}", path.display())]
+    Onnx {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// A checkpoint could not be put together.
     #[error("checkpoint: {problem}; this is a fault of resrel, please report it")]
     Checkpoint {

@@ -1,18 +1,17 @@
 //! `resrel cluster`: k-means and its measures.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use ndarray::Array2;
 use resrel::cluster::{ClusterError, KMeans, KMeansConfig, k_means};
-use resrel::data::{Samples, entry, read_npy};
 use resrel::experiment::measure_clusters;
 use resrel::kernels::Workers;
 use resrel::measure::{Measure, critical};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::commands::{DataFolder, labelled};
+use crate::commands::{DataFolder, observations};
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::progress::Bar;
@@ -57,7 +56,8 @@ struct Clustering {
 
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), Failure> {
     let workers = console.workers()?;
-    let samples = observations(arguments, &workers)?;
+    let labels = arguments.labels.as_deref();
+    let (samples, _) = observations(&arguments.data, &arguments.folder, labels, &workers)?;
     let configs = arguments.k.iter().map(|&k| KMeansConfig {
         k,
         max_iterations: arguments.iterations,
@@ -144,26 +144,6 @@ fn about(arguments: &Arguments, error: ClusterError) -> Failure {
             Failure::Stopped("nothing was kept; the same command starts again".into())
         }
         error => Failure::mistake(format!("{}: {error}", arguments.data)),
-    }
-}
-
-/// The observations: unlike a network's, they may have any finite values.
-fn observations(arguments: &Arguments, workers: &Workers) -> Result<Samples, Failure> {
-    let labels = arguments.labels.as_deref();
-    let path = Path::new(&arguments.data);
-    if entry(&arguments.data).is_ok() || !path.is_file() {
-        return Ok(arguments
-            .folder
-            .load(&arguments.data, labels, workers)?
-            .train);
-    }
-    let samples = Samples {
-        values: read_npy(path)?,
-        labels: None,
-    };
-    match labels {
-        None => Ok(samples),
-        Some(path) => labelled(samples, path),
     }
 }
 

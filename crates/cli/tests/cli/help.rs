@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use crate::support::{Room, tells};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "reproduce",
     "train",
     "generate",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 13] = [
     "measure",
     "msr",
     "cluster",
+    "probe",
     "limit",
     "fit",
     "data",

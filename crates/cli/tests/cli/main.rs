@@ -9,6 +9,7 @@ mod json;
 mod laws;
 mod msr;
 mod pages;
+mod probe;
 mod recipes;
 mod resume;
 mod slurm;

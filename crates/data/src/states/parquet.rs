@@ -4,9 +4,7 @@ mod column;
 mod pages;
 mod writer;
 
-use std::cell::Cell;
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use parquet::errors::ParquetError;
@@ -19,6 +17,7 @@ use super::{BYTES_PER_CHUNK, ROWS_PER_CHUNK, StateKind, StateOptions, choose, re
 pub use writer::CountsWriter;
 
 use crate::Error;
+use crate::decoders::guarded;
 use column::{Content, SourceColumn};
 
 /// First and last bytes of a Parquet file.
@@ -199,31 +198,13 @@ impl ParquetReader {
     }
 }
 
-thread_local! {
-    static DECODING: Cell<bool> = const { Cell::new(false) };
-}
-
 /// What the decoder makes of a file. Some damaged files make it panic: that is no more than an error of
 /// the file, after which the decoder is not used again.
 fn decoded<T>(path: &Path, decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Error> {
-    DECODING.set(true);
-    let decoded = catch_unwind(AssertUnwindSafe(decode));
-    DECODING.set(false);
-    match decoded {
-        Ok(result) => result.map_err(|error| damaged(path, &error)),
-        Err(_) => Err(wrong(path, "its decoder gave up".into())),
+    match guarded(decode) {
+        Some(result) => result.map_err(|error| damaged(path, &error)),
+        None => Err(wrong(path, "its decoder gave up".into())),
     }
-}
-
-/// From now on a damaged file whose decoder panics is told by its [`Error`] alone; otherwise the
-/// program's panic hook tells it, too. For programs, not for libraries: the hook is the process'.
-pub fn hush_decoders() {
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if !DECODING.get() {
-            hook(panic);
-        }
-    }));
 }
 
 /// What the decoder says of a file, in one line.
