@@ -51,7 +51,7 @@ function withError(mean, digits = 4) {
   if (!mean) return "–";
   return mean.stderr === null ? number(mean.value, digits) : `${number(mean.value, digits)} ± ${number(mean.stderr, digits)}`;
 }
-const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+const percent = (share) => `${(100 * share).toFixed(share < 0.1 || (share > 0.99 && share < 1) ? 1 : 0)} %`;
 function title(view) {
   const run = several ? `${runs[view.run].folder}, ` : "";
   return `${run}${view.source} ${view.name}`;
