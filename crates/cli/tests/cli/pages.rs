@@ -74,6 +74,7 @@ fn examples_print_what_stands_there() {
     run.dedup();
     run.sort();
     let with_examples = [
+        "commands",
         "counting",
         "limits",
         "msr",
