@@ -130,7 +130,7 @@ impl Run {
     /// What is told of the run in the folder `out`.
     ///
     /// # Errors
-    /// As [`Report::new`]; [`Error::Page`] if an image cannot be written.
+    /// As [`crate::Report::new`]; [`Error::Page`] if an image cannot be written.
     pub fn new(
         plan: &Plan,
         records: &[(Record, Sidecar)],
