@@ -554,6 +554,46 @@ sparsity, sparsity_cost, verbose, random_state, n_jobs
         """
         return critical_layer(self.measure(X))
 
+    def log_likelihood(self, X: Any) -> list[dict[str, Any]]:
+        """How probable the network up to each layer holds the observations.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+
+        Returns
+        -------
+        list of dict
+            H1 first: ``name``, ``log_likelihood`` (mean of ln P(v) over the observations, in nats; from H2 on of a
+            variational lower bound of it), ``stderr``, and ``log_partition`` of its machine, with the keys of
+            ``resrel likelihood --json``.
+
+        References
+        ----------
+        R. Salakhutdinov, I. Murray, "On the quantitative analysis of deep belief networks", ICML 2008.
+        """
+        check_is_fitted(self)
+        X = self._values(X, reset=False)
+        with told(bool(self.verbose), "ln Z") as progress:
+            document = _resrel.likelihoods(
+                self.machines_, _single(X), _seed(self.random_state), threads_of(self.n_jobs), progress
+            )
+        return json.loads(document)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The largest of `log_likelihood`: what a grid search makes as large as can be.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+        y : ignored
+
+        Returns
+        -------
+        float
+        """
+        return max(layer["log_likelihood"] for layer in self.log_likelihood(X))
+
     def sample(self, n_samples: int = 1, *, layer: int | None = None, steps: int = 1_000) -> np.ndarray:
         """Means of the visible units below chains of a layer, each from a random state.
 

@@ -16,6 +16,7 @@ __all__ = [
     "free_energy",
     "hidden_means",
     "layer_states",
+    "likelihoods",
     "limit",
     "log_partition",
     "measure_array",
@@ -105,6 +106,9 @@ def free_energy(given: _Machine, values: NDArray[np.float32], threads: int) -> N
 def log_partition(
     given: _Machine, means: NDArray[np.float32], seed: int, threads: int, progress: _Progress
 ) -> tuple[float, float | None]: ...
+def likelihoods(
+    machines: list[_Machine], values: NDArray[np.float32], seed: int, threads: int, progress: _Progress
+) -> str: ...
 def sample(
     machines: list[_Machine], settings: str, seed: int, threads: int, progress: _Progress
 ) -> NDArray[np.float32]: ...

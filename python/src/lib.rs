@@ -21,7 +21,8 @@ mod _resrel {
     use crate::laws::{critical_layer, fit, limit, msr_counts, msr_times};
     #[pymodule_export]
     use crate::models::{
-        cluster, free_energy, hidden_means, layer_states, log_partition, sample, train, train_on,
+        cluster, free_energy, hidden_means, layer_states, likelihoods, log_partition, sample,
+        train, train_on,
     };
     #[pymodule_export]
     use crate::runs::{data_folder, prepare, report, reproduce, run_units, status};

@@ -13,6 +13,7 @@ use resrel::kernels::{BitRows, Workers};
 use serde::de::DeserializeOwned;
 
 use crate::failure::raised;
+use crate::laws::json;
 use crate::waiting::{News, waiting};
 
 /// Weights (visible × hidden), visible and hidden biases.
@@ -190,6 +191,29 @@ pub(crate) fn log_partition(
     let found = found.map_err(|error| raised(&error))?;
     let found = found.ok_or_else(stopped)?;
     Ok((found.nats, found.stderr))
+}
+
+/// How probable the network up to each layer holds the rows of `values`: JSON, H1 first.
+#[pyfunction]
+pub(crate) fn likelihoods(
+    py: Python,
+    machines: Vec<Given>,
+    values: PyReadonlyArray2<f32>,
+    seed: u64,
+    threads: usize,
+    progress: Option<&Bound<PyAny>>,
+) -> PyResult<String> {
+    let (dbn, workers) = (network(&machines), workers(threads)?);
+    let values = values.as_array().to_owned();
+    let found = waiting(py, progress, |listener| {
+        let (inputs, config) = (Inputs::Borrowed(&values), AnnealingConfig::default());
+        dbn.log_likelihood_bounds(&workers, &config, &inputs, &inputs, seed, &mut |done| {
+            listener.tell(News::Done(done));
+            listener.flow()
+        })
+    })?;
+    let found = found.map_err(|error| raised(&error))?;
+    json(&found.ok_or_else(stopped)?)
 }
 
 /// Samples of a layer, gone down to the visible units, of which the means are shown.

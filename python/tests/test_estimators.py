@@ -74,6 +74,16 @@ def test_likelihoods_add_up_to_one(bars):
     assert machine.log_likelihood(X).mean() > 1 - 8 * np.log(2)
 
 
+def test_a_networks_first_layer_is_its_machine(bars):
+    X, _ = bars
+    network = DBN((4, 3), n_iter=20, batch_size=20, random_state=1).fit(X)
+    machine = RBM(n_components=4, n_iter=20, batch_size=20, random_state=1).fit(X)
+    first, second = network.log_likelihood(X)
+    assert first["log_likelihood"] == pytest.approx(machine.log_likelihood(X).mean(), abs=1e-4)
+    assert (first["name"], second["name"]) == ("H1", "H2")
+    assert network.score(X) == max(first["log_likelihood"], second["log_likelihood"])
+
+
 def read_model(path):
     """The tensors of a safetensors file."""
     with open(path, "rb") as file:
