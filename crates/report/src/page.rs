@@ -223,6 +223,7 @@ fn sources(summary: &Summary, records: &[(Record, Sidecar)]) -> Result<Vec<Sourc
             let of = |record: &&(Record, Sidecar)| {
                 record.0.unit.variant.as_ref() == Some(variant)
                     && record.0.unit.series == Series::Trained
+                    && !record.0.states.is_empty()
             };
             let mut view = LayerView::new(layer, records.iter().find(of))?;
             view.name = match layers {
@@ -259,6 +260,7 @@ fn sources(summary: &Summary, records: &[(Record, Sidecar)]) -> Result<Vec<Sourc
         for layer in summary.layers(series) {
             let of = |record: &&(Record, Sidecar)| {
                 record.0.unit.series == series
+                    && !record.0.states.is_empty()
                     && record
                         .0
                         .layers
