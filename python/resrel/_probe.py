@@ -376,7 +376,7 @@ def lightning_callback(loader: Iterable[Any], *, every: int = 1, **options: Any)
     try:
         from lightning.pytorch import Callback
     except ImportError:
-        from pytorch_lightning import Callback
+        from pytorch_lightning import Callback  # type: ignore[assignment]
 
     class Following(Callback):  # type: ignore[misc]
         def __init__(self) -> None:

@@ -10,6 +10,7 @@ __all__ = [
     "Counts",
     "VERSION",
     "cluster",
+    "command",
     "critical_layer",
     "data_folder",
     "fit",
@@ -41,6 +42,7 @@ _Labels = NDArray[np.int64] | Sequence[str | None] | None
 _Progress = Callable[[float | None, str | None], Any] | None
 _Machine = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
+def command(arguments: Sequence[str]) -> int: ...
 def measure_array(
     settings: dict[str, Any],
     header: bytes,

@@ -3,6 +3,7 @@
 //! Arrays arrive as the header of an npy file and the bytes behind it, so that they are read, and refused, as the
 //! command line reads files. What is more than a number goes back as JSON, with the keys that scripts rely on.
 
+mod command;
 mod counts;
 mod failure;
 mod laws;
@@ -15,6 +16,8 @@ use pyo3::pymodule;
 
 #[pymodule]
 mod _resrel {
+    #[pymodule_export]
+    use crate::command::command;
     #[pymodule_export]
     use crate::counts::Counts;
     #[pymodule_export]

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Write};
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
@@ -18,6 +19,7 @@ use crate::failure::Failure;
 pub struct Console {
     json: bool,
     threads: usize,
+    program: PathBuf,
     bars: MultiProgress,
     stop: Arc<AtomicBool>,
 }
@@ -25,7 +27,7 @@ pub struct Console {
 impl Console {
     /// Takes the common options, and Ctrl-C from here on: of work that `goes_on` where it was stopped
     /// it asks an orderly end, other work it ends at once.
-    pub fn new(common: &Common, goes_on: bool) -> Self {
+    pub fn new(common: &Common, program: PathBuf, goes_on: bool) -> Self {
         let all = available_parallelism().map_or(1, usize::from);
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
@@ -41,6 +43,7 @@ impl Console {
         Self {
             json: common.json,
             threads,
+            program,
             bars: MultiProgress::new(),
             stop,
         }
@@ -54,6 +57,11 @@ impl Console {
     /// These threads.
     pub fn workers(&self) -> Result<Workers, Failure> {
         Ok(Workers::new(self.threads)?)
+    }
+
+    /// This program, for jobs that call it.
+    pub fn program(&self) -> &Path {
+        &self.program
     }
 
     /// Where progress bars are drawn.

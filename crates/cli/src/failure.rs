@@ -1,7 +1,5 @@
 //! How a command ends when it does not succeed: one line, and an exit code that scripts rely on.
 
-use std::process::ExitCode;
-
 /// Why a command did not succeed.
 #[derive(Debug)]
 pub enum Failure {
@@ -30,11 +28,11 @@ impl Failure {
     }
 
     /// 2 for a user's mistake, 1 for anything else.
-    pub fn code(&self) -> ExitCode {
-        ExitCode::from(match self {
+    pub fn code(&self) -> u8 {
+        match self {
             Self::Mistake(_) => 2,
             Self::Stopped(_) | Self::Other(_) => 1,
-        })
+        }
     }
 }
 

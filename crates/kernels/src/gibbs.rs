@@ -23,11 +23,11 @@ use ndarray::{ArrayView1, ArrayView2};
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::aligned::Aligned;
+use crate::amx::Tiles;
 use crate::gibbs::decide::{WORD, decide};
 use crate::gibbs::fields::{Flips, look_up};
 use crate::gibbs::half::{Half, NEVER, Sums};
 use crate::gibbs::random::Bytes;
-use crate::gibbs::tiles::Tiles;
 use crate::philox::Stream;
 use crate::{BitRows, Workers};
 
@@ -309,7 +309,7 @@ impl<'a> Sampler<'a> {
             Sums::Tables(tables) => look_up(simd, half, tables.slice(), inputs, fields),
             Sums::Rows(rows) => self.flips.follow(simd, half, rows.slice(), fields),
             Sums::Tiles(digits) => {
-                processor.multiply(digits, half.bias(), self.states.slice(), fields);
+                tiles::multiply(processor, digits, half.bias(), self.states.slice(), fields);
             }
         }
     }

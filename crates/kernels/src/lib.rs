@@ -11,10 +11,12 @@
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
 mod aligned;
+mod amx;
 mod bits;
 mod fixed;
 mod gibbs;
 mod nearest;
+mod parts;
 mod philox;
 mod product;
 mod sampling;
@@ -31,3 +33,12 @@ pub use product::{dense_product, product};
 pub use sampling::{Draw, conditional, instruction_set, sigmoid, softplus};
 pub use sparse::{SparseWeights, Way};
 pub use workers::{Workers, WorkersError};
+
+/// Whether the environment asks, by `RESREL_PLAIN`, to do without matrix tiles and without passing over zeros: what
+/// is left is slower and runs anywhere.
+fn plain() -> bool {
+    static PLAIN: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| {
+        std::env::var_os("RESREL_PLAIN").is_some_and(|value| !value.is_empty() && value != "0")
+    });
+    *PLAIN
+}

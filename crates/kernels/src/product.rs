@@ -1,14 +1,16 @@
 //! Matrix products behind one interface.
 //!
-//! `gemm` does the work. It is called on blocks whose borders depend on the shapes alone and on
+//! Sums that pass over zeros do the work where there are many, else matrix tiles where the processor has them, else
+//! `gemm`. That is called on blocks whose borders depend on the shapes alone and on
 //! stretches of the inner dimension short enough that it never cuts them itself, so that every
 //! element is summed in one order whatever the number of threads or the size of the caches.
 
 use gemm::Parallelism;
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
-use crate::Workers;
+use crate::parts::{self, InParts, MOST_ROWS};
 use crate::zeros::MostlyZero;
+use crate::{Workers, plain};
 
 /// Longest stretch of the inner dimension that `gemm` sums in one go on every machine (its own
 /// blocks are at least this long).
@@ -33,22 +35,34 @@ pub fn product(
     scale: f32,
     left: ArrayView2<f32>,
     right: ArrayView2<f32>,
-    out: ArrayViewMut2<f32>,
+    mut out: ArrayViewMut2<f32>,
 ) {
     assert_shapes(left, right, &out);
-    if right.strides()[1] == 1
-        && out.strides()[1] == 1
-        && let Some(left) = MostlyZero::of(workers, left, right.ncols())
-    {
-        by_columns(workers, left.shape(), right, out, |right, out| {
-            left.product(keep, scale, right, out);
-        });
-        return;
+    if out.strides()[1] == 1 && !plain() {
+        let in_tiles = parts::possible(left, right);
+        if right.strides()[1] == 1
+            && let Some(left) = MostlyZero::of(workers, left, right.ncols(), in_tiles)
+        {
+            by_columns(workers, left.shape(), right, out, |right, out| {
+                left.product(keep, scale, right, out);
+            });
+            return;
+        }
+        if in_tiles {
+            let rows = left.axis_chunks_iter(Axis(0), MOST_ROWS);
+            for (left, out) in rows.zip(out.axis_chunks_iter_mut(Axis(0), MOST_ROWS)) {
+                let left = InParts::new(workers, left);
+                by_columns(workers, left.shape(), right, out, |right, out| {
+                    left.product(keep, scale, right, out);
+                });
+            }
+            return;
+        }
     }
     dense_product(workers, keep, scale, left, right, out);
 }
 
-/// [`product`] without a look at what is 0: the plain twin, and the measure of what is gained.
+/// [`product`] without matrix tiles and without a look at what is 0: the plain twin, and the measure of what is gained.
 ///
 /// # Panics
 /// If the shapes do not fit together.

@@ -2,13 +2,15 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, s};
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::Workers;
+use crate::amx::available;
+use crate::parts::{self, InParts, MOST_ROWS};
 use crate::philox::{GROUP, LANES, Stream};
 use crate::product::{Blocks, Target, assert_shapes, block_product, blocks};
 use crate::zeros::MostlyZero;
+use crate::{Workers, plain};
 
 /// Where the random numbers of a sample come from, and where the sample goes.
 #[derive(Debug)]
@@ -43,16 +45,32 @@ pub fn conditional(
     input: ArrayView2<f32>,
     weights: ArrayView2<f32>,
     bias: ArrayView1<f32>,
-    probabilities: ArrayViewMut2<f32>,
-    draw: Option<Draw>,
+    mut probabilities: ArrayViewMut2<f32>,
+    mut draw: Option<Draw>,
 ) {
     assert_shapes(input, weights, &probabilities);
+    let in_tiles = parts::possible(input, weights);
+    if in_tiles && input.nrows() > MOST_ROWS {
+        for first in (0..input.nrows()).step_by(MOST_ROWS) {
+            let rows = s![first..input.nrows().min(first + MOST_ROWS), ..];
+            let draw = draw.as_mut().map(|draw| Draw {
+                first_row: draw.first_row + first as u32,
+                samples: draw.samples.slice_mut(rows),
+                ..*draw
+            });
+            let probabilities = probabilities.slice_mut(rows);
+            let input = input.slice(rows);
+            conditional(workers, scale, input, weights, bias, probabilities, draw);
+        }
+        return;
+    }
     let blocks = blocks(input.nrows(), input.ncols(), weights.ncols());
-    let few = if weights.strides()[1] == 1 {
-        MostlyZero::of(workers, input, weights.ncols())
+    let few = if weights.strides()[1] == 1 && !plain() {
+        MostlyZero::of(workers, input, weights.ncols(), in_tiles)
     } else {
         None
     };
+    let in_parts = (in_tiles && few.is_none()).then(|| InParts::new(workers, input));
     by_blocks(
         workers,
         &blocks,
@@ -61,9 +79,10 @@ pub fn conditional(
         draw,
         |columns, out| {
             let right = weights.slice(ndarray::s![.., columns]);
-            match &few {
-                Some(few) => few.product(0.0, scale, right, out),
-                None => block_product(0.0, scale, input, right, out),
+            match (&few, &in_parts) {
+                (Some(few), _) => few.product(0.0, scale, right, out),
+                (None, Some(in_parts)) => in_parts.product(0.0, scale, right, out),
+                (None, None) => block_product(0.0, scale, input, right, out),
             }
         },
     );
@@ -168,6 +187,9 @@ pub fn softplus(x: f64) -> f64 {
 pub fn instruction_set() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     {
+        if available().halves {
+            return "x86_64-amx";
+        }
         if is_x86_feature_detected!("avx512f") {
             return "x86_64-avx512";
         }

@@ -212,8 +212,6 @@ fn prepare(
     console: &Console,
 ) -> Result<(), Failure> {
     plan.claim(data, out)?;
-    let program = std::env::current_exe()
-        .map_err(|error| Failure::mistake(format!("this program's own path: {error}")))?;
     let mut options = Vec::new();
     let mut option = |flag: &str, path: Option<&Path>| {
         if let Some(path) = path {
@@ -222,7 +220,7 @@ fn prepare(
     };
     option("--data-dir", arguments.folder.path());
     option("--labels", arguments.labels.as_deref());
-    let script = plan.slurm(out, &program, &options)?;
+    let script = plan.slurm(out, console.program(), &options)?;
     let text = format!(
         "{} prepared; submit them: sh {}\nHow far they are: resrel reproduce --status {}\n",
         units(plan.units.len()),

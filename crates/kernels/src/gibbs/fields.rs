@@ -229,9 +229,10 @@ mod tests {
     use pulp::{Arch, Scalar, WithSimd};
 
     use super::*;
+    use crate::amx::Tiles;
     use crate::gibbs::TILE;
     use crate::gibbs::half::{Sums, Way, fixed_point};
-    use crate::gibbs::tiles::{self, Tiles};
+    use crate::gibbs::tiles;
     use crate::{BitRows, Purpose, Stream};
 
     /// The fields of one tile after two sets of inputs, one after the other.
@@ -257,7 +258,13 @@ mod tests {
                     Sums::Tiles(digits) => {
                         let mut states = vec![0; digits.room()];
                         tiles::expand(digits, inputs.words(), &mut states);
-                        Tiles::set_up().multiply(digits, half.bias(), &states, &mut fields);
+                        tiles::multiply(
+                            &Tiles::set_up(),
+                            digits,
+                            half.bias(),
+                            &states,
+                            &mut fields,
+                        );
                     }
                 }
                 fields[..chains * half.stride()].to_vec()

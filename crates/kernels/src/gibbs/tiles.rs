@@ -3,10 +3,8 @@
 //! A weight w is d₀ + 255 d₁ with digits from −127 to 127, and an input that is on stands there as 1 for the
 //! first digit and as 255 for the second: one sum of products of bytes is the field itself.
 
-use std::marker::PhantomData;
-use std::sync::LazyLock;
-
 use crate::aligned::Aligned;
+use crate::amx::{ROW, ROWS, Tiles, available};
 use crate::gibbs::LANES;
 use crate::gibbs::TILE;
 
@@ -18,9 +16,6 @@ const DIGIT: i32 = 127;
 pub(super) const MOST: i32 = DIGIT + BASE * DIGIT;
 /// Inputs of one tile: half of its bytes for each digit.
 const TILE_INPUTS: usize = 32;
-/// Bytes of a tile's row, and rows of a tile.
-const ROW: usize = 64;
-const ROWS: usize = 16;
 /// Tiles of inputs that are summed up before the next units come: for all chains they fit into the
 /// first-level cache.
 const TOGETHER: usize = 8;
@@ -96,7 +91,7 @@ impl Digits {
 pub(super) fn expand(digits: &Digits, inputs: &[u64], states: &mut [u8]) {
     assert!(states.len() == digits.room(), "room for all states");
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if available() {
+    if available().bytes {
         // SAFETY: the processor has AVX-512BW, as was asked.
         unsafe { amx::expand(digits, inputs, states) };
         return;
@@ -134,52 +129,29 @@ fn each_row(
     }
 }
 
-/// The tiles of this thread, set up from here to where this is dropped.
-pub(super) struct Tiles {
-    /// Of this thread alone.
-    here: PhantomData<*const ()>,
-}
-
-impl Tiles {
-    pub fn set_up() -> Self {
-        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-        if available() {
-            // SAFETY: the processor has these tiles and the system lets us use them, as was asked.
-            unsafe { amx::set_up() };
-        }
-        Self { here: PhantomData }
+/// `fields` of [`TILE`] chains, `bias` + Σ weights of the inputs that are on in `states`, as [`expand`] makes them.
+#[inline(always)]
+pub(super) fn multiply(
+    _set_up: &Tiles,
+    digits: &Digits,
+    bias: &[u32],
+    states: &[u8],
+    fields: &mut [u32],
+) {
+    assert!(
+        states.len() == digits.room()
+            && bias.len() == digits.stride
+            && fields.len() == TILE * digits.stride,
+        "room for all states and fields"
+    );
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if available().bytes {
+        // SAFETY: the processor has these tiles and the system lets us use them, as was asked; they are set up,
+        // as `Tiles` says; the lengths are as they must be.
+        unsafe { amx::multiply(digits, bias, states, fields) };
+        return;
     }
-
-    /// `fields` of [`TILE`] chains, `bias` + Σ weights of the inputs that are on in `states`, as
-    /// [`expand`] makes them.
-    #[allow(clippy::unused_self, reason = "it says that the tiles are set up")]
-    #[inline(always)]
-    pub fn multiply(&self, digits: &Digits, bias: &[u32], states: &[u8], fields: &mut [u32]) {
-        assert!(
-            states.len() == digits.room()
-                && bias.len() == digits.stride
-                && fields.len() == TILE * digits.stride,
-            "room for all states and fields"
-        );
-        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-        if available() {
-            // SAFETY: the processor has these tiles and the system lets us use them, as was asked; they are
-            // set up, as `self` says; the lengths are as they must be.
-            unsafe { amx::multiply(digits, bias, states, fields) };
-            return;
-        }
-        multiply_plainly(digits, bias, states, fields);
-    }
-}
-
-impl Drop for Tiles {
-    fn drop(&mut self) {
-        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-        if available() {
-            // SAFETY: the processor has these tiles, as was asked.
-            unsafe { amx::release() };
-        }
-    }
+    multiply_plainly(digits, bias, states, fields);
 }
 
 /// The plain twin.
@@ -210,87 +182,12 @@ fn multiply_plainly(digits: &Digits, bias: &[u32], states: &[u8], fields: &mut [
     }
 }
 
-/// Whether the processor multiplies tiles of bytes, and the system lets us.
-pub(super) fn available() -> bool {
-    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    {
-        static AVAILABLE: LazyLock<bool> = LazyLock::new(amx::ask);
-        return *AVAILABLE;
-    }
-    #[allow(unreachable_code, reason = "on other systems")]
-    false
-}
-
-/// Advanced Matrix Extensions: eight tiles of sixteen rows of 64 bytes.
-///
-/// Source: Intel, "Intel Architecture Instruction Set Extensions Programming Reference", ch. 3; Linux,
-/// "Using XSTATE features in user space applications".
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod amx {
     use std::arch::asm;
-    use std::arch::x86_64::{
-        __cpuid, __cpuid_count, _mm512_loadu_si512, _mm512_maskz_mov_epi8, _mm512_storeu_si512,
-    };
+    use std::arch::x86_64::{_mm512_loadu_si512, _mm512_maskz_mov_epi8, _mm512_storeu_si512};
 
     use super::{BASE, Digits, LANES, ROW, ROWS, TILE, TILE_INPUTS, each_row};
-
-    /// Whether there are tiles of bytes, and AVX-512 to fill them; asks the system for leave to use them.
-    pub(super) fn ask() -> bool {
-        /// Bits of register d of leaf 7: tiles, and their products of bytes.
-        const TILES: u32 = 1 << 24 | 1 << 25;
-        /// Asks for leave, by number of the state component: the data of the tiles.
-        const ARCH_REQ_XCOMP_PERM: libc::c_ulong = 0x1023;
-        const XFEATURE_XTILEDATA: libc::c_ulong = 18;
-        if __cpuid(0).eax < 7 || __cpuid_count(7, 0).edx & TILES != TILES {
-            return false;
-        }
-        // SAFETY: the call takes two numbers and touches no memory of ours. Without leave, or without any
-        // such call, it fails and says so.
-        let answer = unsafe {
-            libc::syscall(
-                libc::SYS_arch_prctl,
-                ARCH_REQ_XCOMP_PERM,
-                XFEATURE_XTILEDATA,
-            )
-        };
-        answer == 0 && is_x86_feature_detected!("avx512bw")
-    }
-
-    /// Shapes of the eight tiles: 16 rows of 64 bytes each.
-    #[repr(C, align(64))]
-    struct Shapes([u8; 64]);
-
-    const SHAPES: Shapes = {
-        let mut shapes = [0; 64];
-        shapes[0] = 1;
-        let mut tile = 0;
-        while tile < 8 {
-            shapes[16 + 2 * tile] = ROW as u8;
-            shapes[48 + tile] = ROWS as u8;
-            tile += 1;
-        }
-        Shapes(shapes)
-    };
-
-    /// Sets this thread's tiles up.
-    ///
-    /// # Safety
-    /// Where [`ask`] says so.
-    pub(super) unsafe fn set_up() {
-        // SAFETY: 64 bytes are read; no other code of this program uses tiles.
-        unsafe {
-            asm!("ldtilecfg [{}]", in(reg) SHAPES.0.as_ptr(), options(nostack, preserves_flags, readonly));
-        }
-    }
-
-    /// Gives this thread's tiles back: the system then need not save them.
-    ///
-    /// # Safety
-    /// Where [`ask`] says so.
-    pub(super) unsafe fn release() {
-        // SAFETY: no other code of this program uses tiles.
-        unsafe { asm!("tilerelease", options(nostack, preserves_flags, nomem)) };
-    }
 
     /// [`super::expand`].
     #[inline]
@@ -308,10 +205,10 @@ mod amx {
         });
     }
 
-    /// [`super::Tiles::multiply`].
+    /// [`super::multiply`].
     ///
     /// # Safety
-    /// Where [`ask`] says so and [`set_up`] was called; lengths as [`super::Tiles::multiply`] asserts.
+    /// Where tiles of bytes are available and set up; lengths as [`super::multiply`] asserts.
     pub(super) unsafe fn multiply(
         digits: &Digits,
         bias: &[u32],
@@ -458,7 +355,7 @@ mod tests {
             let plain = by(&multiply_plainly);
             let tiles = Tiles::set_up();
             prop_assert_eq!(&plain, &by(&|digits, bias, states, fields| {
-                tiles.multiply(digits, bias, states, fields);
+                multiply(&tiles, digits, bias, states, fields);
             }));
             for (field, place) in plain.iter().zip(0..) {
                 let (chain, unit) = (place / stride, place % stride);
