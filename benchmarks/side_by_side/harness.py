@@ -88,12 +88,20 @@ class Finished:
     output: str
 
 
-def run(command: Sequence[object], threads: int | None = None) -> Finished:
+def run(
+    command: Sequence[object],
+    threads: int | None = None,
+    variables: dict[str, str] | None = None,
+) -> Finished:
     """Runs a command to its end, watching the clock and its peak memory (Linux, macOS)."""
     words = [str(word) for word in command]
     started = time.perf_counter()
     process = subprocess.Popen(
-        words, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment(threads)
+        words,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=environment(threads) | (variables or {}),
     )
     try:
         output = process.stdout.read()
@@ -109,9 +117,11 @@ def run(command: Sequence[object], threads: int | None = None) -> Finished:
     return Finished(seconds, usage.ru_maxrss * unit, output)
 
 
-def resrel(*arguments: object, threads: int) -> tuple[dict, Finished]:
+def resrel(
+    *arguments: object, threads: int, variables: dict[str, str] | None = None
+) -> tuple[dict, Finished]:
     """Our program's JSON document, and what it took."""
-    finished = run([RESREL, *arguments, "--threads", threads, "--json"])
+    finished = run([RESREL, *arguments, "--threads", threads, "--json"], variables=variables)
     return json.loads(finished.output), finished
 
 

@@ -20,6 +20,12 @@ from side_by_side.harness import (
 )
 
 HIDDEN = 500
+# What we do: options of training, and of the environment.
+OURS = {
+    "mean visible units": ("", {}),
+    "sampled visible units": ('negative_visible = "sampled"', {}),
+    "sampled, plain path": ('negative_visible = "sampled"', {"RESREL_PLAIN": "1"}),
+}
 PEERS = {
     "PyTorch, fastest loop": ("torch_rbm", {"kind": "fast"}, "≥ 1.5"),
     "PyTorch, private oneDNN operator": ("torch_rbm", {"kind": "onednn"}, ""),
@@ -33,7 +39,9 @@ def measure(context: Context) -> Part:
     errors = {}
     for threads in context.threads:
         with contextlib.ExitStack() as stack:
-            sides, bounds = {"ours": lambda: ours(context, threads, errors)}, {}
+            sides, bounds = {}, {}
+            for name in OURS:
+                sides[name] = lambda name=name: ours(context, threads, name, errors)
             for name, (module, options, needed) in PEERS.items():
                 options = {"images": context.images, "hidden": HIDDEN, **options}
                 try:
@@ -46,8 +54,9 @@ def measure(context: Context) -> Part:
                 bounds[name] = needed
             seconds = alternate(context.rounds, sides)
         for name, needed in bounds.items():
-            what = f"rbm: a pass, against {name}"
-            part.rows.append(compare(what, threads, seconds["ours"], seconds[name], needed))
+            for ours_ in OURS:
+                what = f"rbm: a pass, {ours_}, against {name}"
+                part.rows.append(compare(what, threads, seconds[ours_], seconds[name], needed))
     part.remarks.append(
         "rbm: reconstruction error at the end of what was trained (theirs learn on from round to "
         "round): " + ", ".join(f"{name} {error:.4f}" for name, error in errors.items())
@@ -56,9 +65,13 @@ def measure(context: Context) -> Part:
     return part
 
 
-def ours(context: Context, threads: int, errors: dict[str, float]) -> float:
+def ours(context: Context, threads: int, name: str, errors: dict[str, float]) -> float:
+    training, variables = OURS[name]
+    config = context.scratch / "rbm.toml"
+    config.write_text(f"[training]\n{training}\n")
     result, _ = resrel(
         "train",
+        config,
         "--data",
         context.images,
         "--layers",
@@ -68,8 +81,9 @@ def ours(context: Context, threads: int, errors: dict[str, float]) -> float:
         "--out",
         context.scratch / "rbm.safetensors",
         threads=threads,
+        variables=variables,
     )
-    errors["ours"] = result["monitoring"][0][-1]["reconstruction_error"]
+    errors[name] = result["monitoring"][0][-1]["reconstruction_error"]
     return result["seconds_per_pass"][0]
 
 

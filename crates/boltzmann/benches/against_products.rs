@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use ndarray::{Array2, s};
 use resrel_boltzmann::{Inputs, Trainer, TrainingConfig};
-use resrel_kernels::{Purpose, Stream, Workers, dense_product, instruction_set};
+use resrel_data::digits;
+use resrel_kernels::{Workers, dense_product, instruction_set};
 
 const VISIBLE: usize = 784;
 const HIDDEN: usize = 500;
@@ -18,6 +19,8 @@ const BATCH: usize = 100;
 const BLOCKS: usize = 60;
 /// Updates of a turn: some 30 ms, long beside the clock and short beside other people's jobs.
 const UPDATES: u32 = 8;
+/// Updates before the first turn.
+const LEARNT: u32 = 1_000;
 
 /// Both sides on a number of threads.
 struct Contest<'a> {
@@ -102,14 +105,14 @@ fn main() {
     } else {
         1
     };
-    let mut rng = Stream::new(1, Purpose::Digits, 0).rng(0);
-    // A fifth of the values is not zero, as in images of digits.
-    let values = Array2::from_shape_simple_fn((2_000, VISIBLE), || {
-        (rng.uniform() * 5.0 - 4.0).max(0.0) as f32
-    });
+    let values = digits(2_000, 0, 1, &Workers::single()).train.values;
     let inputs = Inputs::Borrowed(&values);
     let mut contests = [1, 2].map(|threads| Contest::new(threads, &values, &inputs));
     for contest in &mut contests {
+        // A machine that has begun to learn: most units are near 0 or 1 then.
+        for _ in 0..if blocks > 1 { LEARNT } else { 0 } {
+            contest.update();
+        }
         contest.turn();
         contest.products.clear();
         contest.updates.clear();

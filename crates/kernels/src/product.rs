@@ -25,7 +25,8 @@ const VECTOR: usize = 16;
 /// `out ← keep · out + scale · left · right`.
 ///
 /// Shapes: `left` rows × inner, `right` inner × columns, `out` rows × columns, any strides. With
-/// `keep` = 0 the old contents of `out` are not read, so they may be anything.
+/// `keep` = 0 the old contents of `out` are not read, so they may be anything. What is infinite or not a number may
+/// come out as not a number, and beside zeros as nothing at all.
 ///
 /// # Panics
 /// If the shapes do not fit together.

@@ -49,6 +49,13 @@ pub fn conditional(
     mut draw: Option<Draw>,
 ) {
     assert_shapes(input, weights, &probabilities);
+    if let Some(draw) = &draw {
+        assert_eq!(
+            draw.samples.dim(),
+            probabilities.dim(),
+            "one sample per probability"
+        );
+    }
     let in_tiles = parts::possible(input, weights);
     if in_tiles && input.nrows() > MOST_ROWS {
         for first in (0..input.nrows()).step_by(MOST_ROWS) {
@@ -191,10 +198,18 @@ pub fn instruction_set() -> &'static str {
             return "x86_64-amx";
         }
         if is_x86_feature_detected!("avx512f") {
-            return "x86_64-avx512";
+            return if plain() {
+                "x86_64-avx512-plain"
+            } else {
+                "x86_64-avx512"
+            };
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            return "x86_64-avx2";
+            return if plain() {
+                "x86_64-avx2-plain"
+            } else {
+                "x86_64-avx2"
+            };
         }
     }
     std::env::consts::ARCH
