@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 
-NAMES = ["rbm", "dbn", "gibbs", "cost", "count", "keys", "kmeans", "fit", "fig2"]
+NAMES = ["rbm", "paths", "dbn", "gibbs", "cost", "count", "keys", "kmeans", "fit", "fig2"]
 HEAD = ["what", "threads", "ours", "peer or bound", "ratio (spread)", "needed", "holds"]
 
 

@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 use ndarray::{Array1, Array2, s};
-use resrel_kernels::{Draw, Purpose, SparseWeights, Stream, Way, Workers, conditional, product};
+use resrel_kernels::{Draw, Purpose, SparseWeights, Stream, Way, Workers, conditional, plain, product};
 
 use crate::config::{NegativePhase, NegativeVisible};
 use crate::rbm::{column_sums, connections};
@@ -257,6 +257,7 @@ impl Trainer {
         let hidden = self.hidden.slice(s![from, ..]);
         let bias = self.rbm.visible_bias.view();
         let least = match self.config.negative_visible {
+            NegativeVisible::Mean if plain() => 0.0,
             NegativeVisible::Mean => LEAST_MEAN,
             NegativeVisible::Sampled => 1.0,
         };

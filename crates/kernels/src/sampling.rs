@@ -24,7 +24,8 @@ pub struct Draw<'a> {
     pub first_row: u32,
     /// From here on a probability p is the sample itself; below it the sample is `least` with probability
     /// p/`least`, else 0. Its expectation is p either way and its variance at most `least`²/4. With 1, samples
-    /// are states, 0 or 1; with less they are the probabilities but for small ones, of which most become 0.
+    /// are states, 0 or 1; with less they are the probabilities but for small ones, of which most become 0; with 0 they are
+    /// the probabilities.
     pub least: f32,
     /// Receives the samples.
     pub samples: ArrayViewMut2<'a, f32>,
