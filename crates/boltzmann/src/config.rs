@@ -104,7 +104,7 @@ pub enum NegativePhase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NegativeVisible {
-    /// Their conditional means P(v = 1 | h); those below 2⁻⁶ as 0 or 2⁻⁶ at random, with that expectation.
+    /// Their conditional means P(v = 1 | h).
     Mean,
     /// Binary samples from these.
     Sampled,

@@ -78,7 +78,6 @@ impl Watched {
             stream: self.stream,
             number: update,
             first_row: 0,
-            least: 1.0,
             samples: samples.view_mut(),
         };
         rbm.hidden_given_visible(workers, self.train.view(), hidden.view_mut(), Some(draw));

@@ -210,7 +210,6 @@ impl Rbm {
                 stream,
                 number: 0,
                 first_row: first_row as u32,
-                least: 1.0,
                 samples: samples.view_mut(),
             };
             self.hidden_given_visible(&single, batch, field.view_mut(), Some(draw));

@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 use ndarray::{Array1, Array2, s};
-use resrel_kernels::{Draw, Purpose, SparseWeights, Stream, Way, Workers, conditional, plain, product};
+use resrel_kernels::{Draw, Purpose, SparseWeights, Stream, Way, Workers, conditional, product};
 
 use crate::config::{NegativePhase, NegativeVisible};
 use crate::rbm::{column_sums, connections};
@@ -19,11 +19,6 @@ use crate::{Inputs, Rbm, TrainingConfig};
 
 /// With at most this fraction of the weights, products with those that are there are faster than with all.
 const SPARSE: f64 = 0.1;
-
-/// Smaller means of visible units are rounded at random, to 0 or to this, and their expectation stays: most
-/// become 0 then, and products pass over them. What it adds to the variance of a unit, at most 2⁻¹⁴, is little
-/// beside that of the hidden units' samples.
-const LEAST_MEAN: f32 = 1.0 / 64.0;
 
 /// Which weights a machine has, and how the others are kept at 0.
 #[derive(Debug)]
@@ -56,7 +51,7 @@ pub struct Trainer {
     hidden_means: Array2<f32>,
     /// Samples of these; the chains' as 0 and −1. 2·batch × H.
     hidden: Array2<f32>,
-    /// P(v = 1 | h) of the chains. batch × V.
+    /// Means of sampled visible units. batch × V, or empty.
     visible_means: Array2<f32>,
 }
 
@@ -103,6 +98,7 @@ impl Trainer {
         layer: usize,
     ) -> Self {
         let (batch, visible, hidden) = (config.batch, rbm.visible(), rbm.hidden());
+        let sampled = config.negative_visible == NegativeVisible::Sampled;
         let connections = if config.connectivity < 1.0 {
             let connected = connections(config, seed, layer);
             // Momentum is taken to the dense path: every weight has a last step there.
@@ -133,7 +129,7 @@ impl Trainer {
             visible: Array2::zeros((2 * batch, visible)),
             hidden_means: Array2::zeros((2 * batch, hidden)),
             hidden: stack,
-            visible_means: Array2::zeros((batch, visible)),
+            visible_means: Array2::zeros(if sampled { (batch, visible) } else { (0, 0) }),
         }
     }
 
@@ -256,19 +252,19 @@ impl Trainer {
         let number = self.draw_number(number);
         let hidden = self.hidden.slice(s![from, ..]);
         let bias = self.rbm.visible_bias.view();
-        let least = match self.config.negative_visible {
-            NegativeVisible::Mean if plain() => 0.0,
-            NegativeVisible::Mean => LEAST_MEAN,
-            NegativeVisible::Sampled => 1.0,
+        let chains = self.visible.slice_mut(s![batch.., ..]);
+        let (means, draw) = match self.config.negative_visible {
+            NegativeVisible::Mean => (chains, None),
+            NegativeVisible::Sampled => {
+                let draw = Draw {
+                    stream: self.stream,
+                    number,
+                    first_row: 0,
+                    samples: chains,
+                };
+                (self.visible_means.view_mut(), Some(draw))
+            }
         };
-        let draw = Some(Draw {
-            stream: self.stream,
-            number,
-            first_row: 0,
-            least,
-            samples: self.visible.slice_mut(s![batch.., ..]),
-        });
-        let means = self.visible_means.view_mut();
         if let Connections::Sparse(weights) = &mut self.connections {
             weights.conditional(workers, Way::Down, sign, hidden, bias, means, draw);
         } else {
@@ -284,7 +280,6 @@ impl Trainer {
             stream: self.stream,
             number,
             first_row: rows.start as u32,
-            least: 1.0,
             samples: self.hidden.slice_mut(s![rows.clone(), ..]),
         };
         let visible = self.visible.slice(s![rows.clone(), ..]);

@@ -194,7 +194,6 @@ fn gibbs_sampling_reaches_the_exact_distribution() {
             stream,
             number: 2 * step,
             first_row: 0,
-            least: 1.0,
             samples: visible.view_mut(),
         };
         rbm.visible_given_hidden(&workers, hidden.view(), means.view_mut(), Some(draw));
@@ -202,7 +201,6 @@ fn gibbs_sampling_reaches_the_exact_distribution() {
             stream,
             number: 2 * step + 1,
             first_row: 0,
-            least: 1.0,
             samples: hidden.view_mut(),
         };
         rbm.hidden_given_visible(

@@ -34,11 +34,9 @@ pub use sampling::{Draw, conditional, instruction_set, sigmoid, softplus};
 pub use sparse::{SparseWeights, Way};
 pub use workers::{Workers, WorkersError};
 
-/// Whether the environment asks, by `RESREL_PLAIN=1`, to do without matrix tiles, without passing over zeros and
-/// without [rounding small means](Draw::least): what is left is slower, runs anywhere, and shows that the rest
-/// changes nothing but time.
-#[must_use]
-pub fn plain() -> bool {
+/// Whether the environment asks, by `RESREL_PLAIN=1`, to do without matrix tiles and without passing over zeros: what
+/// is left is slower and runs anywhere.
+fn plain() -> bool {
     static PLAIN: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| {
         std::env::var_os("RESREL_PLAIN").is_some_and(|value| !value.is_empty() && value != "0")
     });

@@ -22,18 +22,13 @@ pub struct Draw<'a> {
     /// The row of the stream that belongs to row 0 here, so that parts of a whole draw the numbers
     /// that the whole would.
     pub first_row: u32,
-    /// From here on a probability p is the sample itself; below it the sample is `least` with probability
-    /// p/`least`, else 0. Its expectation is p either way and its variance at most `least`²/4. With 1, samples
-    /// are states, 0 or 1; with less they are the probabilities but for small ones, of which most become 0; with 0 they are
-    /// the probabilities.
-    pub least: f32,
     /// Receives the samples.
     pub samples: ArrayViewMut2<'a, f32>,
 }
 
 /// Probabilities that the units of a layer are 1 given the other layer, and a sample if asked for:
 ///
-/// p = σ(bias + scale · input · weights), σ(x) = 1/(1 + e⁻ˣ), and the sample has the expectation p.
+/// p = σ(bias + scale · input · weights), σ(x) = 1/(1 + e⁻ˣ).
 ///
 /// Shapes: `input` rows × inner, `weights` inner × units (any strides, so a transposed view serves
 /// the way back), `bias` units, `probabilities` and `draw.samples` rows × units, row by row.
@@ -124,15 +119,9 @@ pub(crate) fn by_blocks(
     let bias = bias.as_standard_layout();
     let bias = bias.as_slice().expect("a standard layout is a slice");
     let target = Target::new(&mut probabilities);
-    let draw = draw.as_mut().map(|d| {
-        (
-            d.stream,
-            d.number,
-            d.first_row,
-            d.least,
-            Target::new(&mut d.samples),
-        )
-    });
+    let draw = draw
+        .as_mut()
+        .map(|d| (d.stream, d.number, d.first_row, Target::new(&mut d.samples)));
     let arch = Arch::new();
     workers.for_each(blocks.len(), |block| {
         let columns = blocks.range(block);
@@ -151,7 +140,7 @@ pub(crate) fn by_blocks(
                     );
                 }
             }
-            Some((stream, number, first_row, least, samples)) => {
+            Some((stream, number, first_row, samples)) => {
                 // SAFETY: as above, for the samples.
                 let mut samples = unsafe { samples.columns(columns.clone()) };
                 let pairs = out
@@ -165,7 +154,6 @@ pub(crate) fn by_blocks(
                     arch.dispatch(SampleRow {
                         stream: *stream,
                         place,
-                        least: *least,
                         row: out,
                         bias,
                         samples,
@@ -229,7 +217,6 @@ fn sigmoid_row(row: &mut [f32], bias: &[f32]) {
 struct SampleRow<'a> {
     stream: Stream,
     place: (u64, u32, usize),
-    least: f32,
     row: &'a mut [f32],
     bias: &'a [f32],
     samples: &'a mut [f32],
@@ -254,7 +241,6 @@ impl WithSimd for SampleRow<'_> {
                 &mut self.row[range.clone()],
                 &self.bias[range.clone()],
                 &words[skip..skip + length],
-                self.least,
                 &mut self.samples[range],
             );
             start += length;
@@ -265,14 +251,14 @@ impl WithSimd for SampleRow<'_> {
 /// Bias, sigmoid and sample of up to a group of units. What does not fill a vector is padded to one:
 /// left over, it would be worked off unit by unit, which is most of a narrow layer.
 #[inline(always)]
-fn sample_units(row: &mut [f32], bias: &[f32], words: &[u32], least: f32, samples: &mut [f32]) {
+fn sample_units(row: &mut [f32], bias: &[f32], words: &[u32], samples: &mut [f32]) {
     let (rows, row_rest) = row.as_chunks_mut::<LANES>();
     let (biases, bias_rest) = bias.as_chunks::<LANES>();
     let (words, word_rest) = words.as_chunks::<LANES>();
     let (chunks, sample_rest) = samples.as_chunks_mut::<LANES>();
     for ((row, bias), (words, samples)) in rows.iter_mut().zip(biases).zip(words.iter().zip(chunks))
     {
-        sample_lanes(row, bias, words, least, samples);
+        sample_lanes(row, bias, words, samples);
     }
     let rest = row_rest.len();
     if rest > 0 {
@@ -281,7 +267,7 @@ fn sample_units(row: &mut [f32], bias: &[f32], words: &[u32], least: f32, sample
         row[..rest].copy_from_slice(row_rest);
         bias[..rest].copy_from_slice(bias_rest);
         words[..rest].copy_from_slice(word_rest);
-        sample_lanes(&mut row, &bias, &words, least, &mut samples);
+        sample_lanes(&mut row, &bias, &words, &mut samples);
         row_rest.copy_from_slice(&row[..rest]);
         sample_rest.copy_from_slice(&samples[..rest]);
     }
@@ -292,7 +278,6 @@ fn sample_lanes(
     row: &mut [f32; LANES],
     bias: &[f32; LANES],
     words: &[u32; LANES],
-    least: f32,
     samples: &mut [f32; LANES],
 ) {
     for lane in 0..LANES {
@@ -300,16 +285,7 @@ fn sample_lanes(
         row[lane] = probability;
         // 24 bits: as many as single precision resolves below 1.
         let uniform = (words[lane] >> 8) as f32 * 2.0_f32.powi(-24);
-        let rounded = if uniform * least < probability {
-            least
-        } else {
-            0.0
-        };
-        samples[lane] = if probability < least {
-            rounded
-        } else {
-            probability
-        };
+        samples[lane] = if uniform < probability { 1.0 } else { 0.0 };
     }
 }
 
@@ -375,7 +351,6 @@ mod tests {
         #[test]
         fn the_vector_path_is_the_plain_path(
             length in 0..300_usize, first in 0..400_usize, row: u32, draw in 0..u64::MAX / 2, seed: u64,
-            least in prop::sample::select(vec![1.0_f32, 0.25, 2.0_f32.powi(-6)]),
         ) {
             let stream = Stream::new(seed, Purpose::Training, 0);
             let mut rng = stream.rng(1);
@@ -383,11 +358,11 @@ mod tests {
             let bias: Vec<f32> = (0..length).map(|_| rng.normal() as f32).collect();
             let (mut plain, mut plain_samples) = (input.clone(), vec![0.0; length]);
             let place = (draw, row, first);
-            SampleRow { stream, place, least, row: &mut plain, bias: &bias, samples: &mut plain_samples }
+            SampleRow { stream, place, row: &mut plain, bias: &bias, samples: &mut plain_samples }
                 .with_simd(Scalar);
             let (mut vector, mut vector_samples) = (input.clone(), vec![0.0; length]);
             let (row_values, samples) = (&mut vector, &mut vector_samples);
-            let vector_row = SampleRow { stream, place, least, row: row_values, bias: &bias, samples };
+            let vector_row = SampleRow { stream, place, row: row_values, bias: &bias, samples };
             Arch::new().dispatch(vector_row);
             prop_assert_eq!(&plain, &vector);
             prop_assert_eq!(&plain_samples, &vector_samples);
@@ -397,14 +372,7 @@ mod tests {
                 prop_assert!((f64::from(plain[column]) - p).abs() < 1e-6);
                 let word = stream.bits(draw, row, (first + column) as u32);
                 let uniform = (word >> 8) as f32 / 16_777_216.0;
-                let sample = if plain[column] >= least {
-                    plain[column]
-                } else if uniform < plain[column] / least {
-                    least
-                } else {
-                    0.0
-                };
-                prop_assert_eq!(plain_samples[column].to_bits(), sample.to_bits());
+                prop_assert_eq!(plain_samples[column] > 0.5, uniform < plain[column]);
             }
         }
     }
@@ -417,7 +385,7 @@ mod tests {
         let input = Array2::from_shape_simple_fn((rows, 784), || rng.normal() as f32);
         let weights = Array2::from_shape_simple_fn((784, units), || 0.05 * rng.normal() as f32);
         let bias = Array1::from_shape_simple_fn(units, || rng.normal() as f32);
-        let run = |threads, least| {
+        let run = |threads| {
             let workers = Workers::new(threads).expect("threads");
             let mut means = Array2::from_elem((rows, units), f32::NAN);
             let mut samples = means.clone();
@@ -425,7 +393,6 @@ mod tests {
                 stream,
                 number: 9,
                 first_row: 0,
-                least,
                 samples: samples.view_mut(),
             };
             let (x, w) = (input.view(), weights.view());
@@ -440,16 +407,14 @@ mod tests {
             );
             (means, samples)
         };
-        for least in [1.0, 0.25] {
-            let (means, samples) = run(1, least);
-            assert_eq!(run(2, least), run(1, least));
-            assert_eq!(run(3, least), run(1, least));
-            let variance = |p: f32| p * (least - p).max(0.0);
-            let difference = (samples.sum() - means.sum()) / means.mapv(variance).sum().sqrt();
-            assert!(
-                difference.abs() < 4.0,
-                "{difference} standard deviations off"
-            );
-        }
+        let (means, samples) = run(1);
+        assert_eq!(run(2), run(1));
+        assert_eq!(run(3), run(1));
+        let variance: f32 = means.mapv(|p| p * (1.0 - p)).sum();
+        let difference = (samples.sum() - means.sum()) / variance.sqrt();
+        assert!(
+            difference.abs() < 4.0,
+            "{difference} standard deviations off"
+        );
     }
 }

@@ -266,7 +266,6 @@ impl Annealing<'_> {
                 stream: draws(1),
                 number: step,
                 first_row: first as u32,
-                least: 1.0,
                 samples: v.view_mut(),
             };
             let (back, scale) = (self.rbm.weights.t(), to as f32);

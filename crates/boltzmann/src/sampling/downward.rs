@@ -78,7 +78,6 @@ fn downward(
                 stream: stream.substream(index as u64),
                 number,
                 first_row: first as u32,
-                least: 1.0,
                 samples: samples.view_mut(),
             });
         let is_sampled = draw.is_some();

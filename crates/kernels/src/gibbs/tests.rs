@@ -245,7 +245,6 @@ fn the_single_precision_path_has_the_same_means() {
                 stream,
                 number,
                 first_row: 0,
-                least: 1.0,
                 samples: samples.view_mut(),
             };
             conditional(
