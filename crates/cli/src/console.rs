@@ -25,16 +25,16 @@ pub struct Console {
 }
 
 impl Console {
-    /// Takes the common options, and Ctrl-C from here on: of work that `goes_on` where it was stopped
-    /// it asks an orderly end, other work it ends at once.
-    pub fn new(common: &Common, program: PathBuf, goes_on: bool) -> Self {
+    /// Takes the common options, and Ctrl-C from here on: `orderly` work, which saves what it has or clears it away, is
+    /// asked to end, other work ends at once.
+    pub fn new(common: &Common, program: PathBuf, orderly: bool) -> Self {
         let all = available_parallelism().map_or(1, usize::from);
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
         // Without a handler Ctrl-C ends the program at once, which loses at most a minute's work.
         let _ = ctrlc::set_handler(move || {
             // The second waits for nothing.
-            if flag.swap(true, Ordering::Relaxed) || !goes_on {
+            if flag.swap(true, Ordering::Relaxed) || !orderly {
                 let _ = writeln!(std::io::stderr(), "\nstopped");
                 std::process::exit(1);
             }

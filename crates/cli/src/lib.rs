@@ -78,16 +78,17 @@ pub fn run(program: PathBuf, arguments: impl IntoIterator<Item = OsString>) -> u
         Ok(cli) => cli,
         Err(message) => return usage(&message),
     };
-    let goes_on = matches!(
+    let orderly = matches!(
         cli.command,
         Command::Reproduce(_)
             | Command::Unit(_)
             | Command::Train(_)
             | Command::Generate(_)
+            | Command::Probe(_)
             | Command::Data(_)
     );
     resrel::data::hush_decoders();
-    let console = Console::new(&cli.common, program, goes_on);
+    let console = Console::new(&cli.common, program, orderly);
     let result = match &cli.command {
         Command::Reproduce(arguments) => commands::reproduce::run(arguments, &console),
         Command::Train(arguments) => commands::train::run(arguments, &console),

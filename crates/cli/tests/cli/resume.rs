@@ -390,3 +390,23 @@ fn a_unit_that_diverges_is_named_with_its_epoch_and_the_others_are_kept() {
     );
     assert_eq!(records(&room.at("out")), 5);
 }
+
+#[test]
+fn a_stopped_probe_leaves_nothing_behind() {
+    let room = Room::new();
+    room.succeeds(
+        "train --data digits --layers 784-600-300 --updates 1 --batch 10 --out model.safetensors",
+    );
+    let line = "probe model.safetensors --data digits --states states --threads 1";
+    let mut child = start(&room, line);
+    let written = || {
+        let files = fs::read_dir(room.at("states")).into_iter().flatten();
+        files.count() > 0
+    };
+    wait_until(&mut child, written);
+    let output = interrupt(child);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    tells(&said, &["stopped", "nothing was kept"]);
+    assert!(!written(), "files of states that did not come to their end");
+}
