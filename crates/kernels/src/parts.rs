@@ -43,6 +43,9 @@ const PAIRS: usize = 6;
 const LEAST_WORK: usize = 1 << 17;
 /// Nor are fewer rows, columns or terms, of which tiles are filled up.
 const LEAST_ROWS: usize = 10;
+/// With more parts than these of each tile of the left matrix, and three of the right one's, nothing is gained: four
+/// and a half products of parts, where two threads share one unit that multiplies tiles.
+const MOST_LEFT_PARTS: f64 = 1.5;
 /// Cutting fewer elements is not worth waking a second thread for.
 const PARALLEL_FROM: usize = 1 << 15;
 /// More rows are multiplied so many at a time, which bounds the memory.
@@ -170,9 +173,12 @@ impl InParts {
         }
     }
 
-    /// Rows and columns.
-    pub fn shape(&self) -> (usize, usize) {
-        (self.rows, self.inner)
+    /// Whether the product with `right` takes so few products of parts that it is faster than one of single precision.
+    pub fn pays(&self, right: ArrayView2<f32>) -> bool {
+        let parts: usize = self.parts.iter().map(|parts| usize::from(*parts)).sum();
+        let tiles = self.rows.div_ceil(STRIP) * self.inner.div_ceil(DEPTH);
+        let one_part = |x: &f32| x.to_bits() & !HIGH == 0;
+        parts as f64 <= MOST_LEFT_PARTS * tiles as f64 || right.iter().all(one_part)
     }
 
     /// `out ← keep · out + scale · left · right`, on the calling thread, for columns of the right matrix of a
@@ -729,6 +735,14 @@ mod tests {
             let sum: f64 = (0..PARTS).map(|number| f64::from(part(number))).sum();
             prop_assert_eq!(sum.to_bits(), f64::from(number).to_bits());
             prop_assert!((count.into()..PARTS).all(|number| part(number).abs() <= 0.0));
+        }
+    }
+
+    #[test]
+    fn parts_pay_where_one_side_has_one() {
+        for (left, right, pays) in [(0, 3, true), (3, 0, true), (1, 1, true), (3, 3, false)] {
+            let left = InParts::new(&Workers::single(), random(64, 64, left, 1).view());
+            assert_eq!(left.pays(random(64, 40, right, 2).view()), pays);
         }
     }
 

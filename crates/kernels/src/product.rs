@@ -52,10 +52,14 @@ pub fn product(
         if in_tiles {
             let rows = left.axis_chunks_iter(Axis(0), MOST_ROWS);
             for (left, out) in rows.zip(out.axis_chunks_iter_mut(Axis(0), MOST_ROWS)) {
-                let left = InParts::new(workers, left);
-                by_columns(workers, left.shape(), right, out, |right, out| {
-                    left.product(keep, scale, right, out);
-                });
+                let parts = InParts::new(workers, left);
+                if parts.pays(right) {
+                    by_columns(workers, left.dim(), right, out, |right, out| {
+                        parts.product(keep, scale, right, out);
+                    });
+                } else {
+                    dense_product(workers, keep, scale, left, right, out);
+                }
             }
             return;
         }

@@ -73,7 +73,9 @@ pub fn conditional(
     } else {
         None
     };
-    let in_parts = (in_tiles && few.is_none()).then(|| InParts::new(workers, input));
+    let in_parts = (in_tiles && few.is_none())
+        .then(|| InParts::new(workers, input))
+        .filter(|in_parts| in_parts.pays(weights));
     by_blocks(
         workers,
         &blocks,
