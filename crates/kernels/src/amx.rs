@@ -10,22 +10,14 @@ use std::sync::LazyLock;
 pub(crate) const ROW: usize = 64;
 pub(crate) const ROWS: usize = 16;
 
-/// What the processor multiplies, if the system lets us.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Available {
-    /// Tiles of bytes.
-    pub bytes: bool,
-    /// Tiles of bfloat16.
-    pub halves: bool,
-}
-
-pub(crate) fn available() -> Available {
-    static AVAILABLE: LazyLock<Available> = LazyLock::new(|| {
+/// Whether the processor multiplies tiles of bytes and the system lets us.
+pub(crate) fn available() -> bool {
+    static AVAILABLE: LazyLock<bool> = LazyLock::new(|| {
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
         if !crate::plain() {
             return processor::ask();
         }
-        Available::default()
+        false
     });
     *AVAILABLE
 }
@@ -39,7 +31,7 @@ pub(crate) struct Tiles {
 impl Tiles {
     pub fn set_up() -> Self {
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-        if available().bytes {
+        if available() {
             // SAFETY: the processor has these tiles and the system lets us use them, as was asked.
             unsafe { processor::set_up() };
         }
@@ -50,7 +42,7 @@ impl Tiles {
 impl Drop for Tiles {
     fn drop(&mut self) {
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-        if available().bytes {
+        if available() {
             // SAFETY: the processor has these tiles, as was asked.
             unsafe { processor::release() };
         }
@@ -62,23 +54,22 @@ mod processor {
     use std::arch::asm;
     use std::arch::x86_64::{__cpuid, __cpuid_count};
 
-    use super::{Available, ROW, ROWS};
+    use super::{ROW, ROWS};
 
     /// Whether there are tiles, and AVX-512 to fill them; asks the system for leave to use them.
-    pub(super) fn ask() -> Available {
-        /// Bits of register d of leaf 7: tiles, and their products of bytes and of bfloat16.
+    pub(super) fn ask() -> bool {
+        /// Bits of register d of leaf 7: tiles, and their products of bytes.
         const TILES: u32 = 1 << 24;
         const BYTES: u32 = 1 << 25;
-        const HALVES: u32 = 1 << 22;
         /// Asks for leave, by number of the state component: the data of the tiles.
         const ARCH_REQ_XCOMP_PERM: libc::c_ulong = 0x1023;
         const XFEATURE_XTILEDATA: libc::c_ulong = 18;
         if __cpuid(0).eax < 7 || !is_x86_feature_detected!("avx512bw") {
-            return Available::default();
+            return false;
         }
         let features = __cpuid_count(7, 0).edx;
         if features & (TILES | BYTES) != TILES | BYTES {
-            return Available::default();
+            return false;
         }
         // SAFETY: the call takes two numbers and touches no memory of ours. Without leave, or without any
         // such call, it fails and says so.
@@ -89,10 +80,7 @@ mod processor {
                 XFEATURE_XTILEDATA,
             )
         };
-        Available {
-            bytes: answer == 0,
-            halves: answer == 0 && features & HALVES != 0,
-        }
+        answer == 0
     }
 
     /// Shapes of the eight tiles: 16 rows of 64 bytes each.

@@ -1,14 +1,13 @@
-//! Products of single precision from products of bfloat16, which the processor's matrix tiles make many times as
-//! fast.
+//! Products of single precision from products of bytes, which the processor's matrix tiles make many times as fast.
 //!
-//! A number of single precision is a sum of three numbers of bfloat16, of eight binary digits each: exactly, unless
-//! the last is smaller than bfloat16 goes (10⁻³⁸). A product x·y is then the sum of the products of their parts.
-//! Those of six of the nine pairs are made; the others are below 2⁻²¹ of |x·y|. Parts that are 0 are passed over,
-//! and states, counts and whole numbers up to 256 have one part alone: states times states cost one product,
-//! states times weights three.
+//! Numbers of the left matrix lie between 0 and 1, or between −1 and 0: pixels, states and probabilities. To the
+//! nearest multiple of 1/(255·2¹³) they are three digits to the base of 256, of which pixels k/255 and states need
+//! the first alone. Numbers of one column of the right matrix are rounded to multiples of a power of two, 2⁻²² or less
+//! of the largest: three digits from −128 to 127. Of the nine pairs of digits six are multiplied; each of the others
+//! adds up to no more than one such multiple in a term. Sums of products of bytes are whole numbers, exact in any order.
 //!
-//! Source of the idea: G. Henry, P. T. P. Tang, A. Heinecke, "Leveraging the bfloat16 Artificial Intelligence
-//! Datatype For Higher-Precision Computations", IEEE ARITH 2019.
+//! What comes out lies within inner · 2⁻²⁰ · (largest of the column) of the exact product, before it is rounded to
+//! single precision; for pixels and states within 2⁻²² · (their sum) · (largest of the column).
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod processor;
@@ -17,40 +16,49 @@ mod tests;
 
 use std::cell::RefCell;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use ndarray::{ArrayView2, ArrayViewMut2, s};
-use pulp::Arch;
+use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 
 use crate::Workers;
 use crate::aligned::Aligned;
 use crate::amx::{self, ROW, ROWS, Tiles};
 
-/// Parts of a number.
-const PARTS: usize = 3;
-/// Places of the inner dimension in a tile: two to each of its 32-bit places.
-const DEPTH: usize = ROW / 2;
-/// 32-bit places of a tile, and of a row of one.
+/// Digits of a number.
+const DIGITS: usize = 3;
+/// Places of the inner dimension in a tile, and how many of them share one of its 32-bit places: byte b of the
+/// l-th of these is place 16 b + l, on both sides.
+const DEPTH: usize = ROW;
+const BYTES: usize = 4;
+/// 32-bit places of a row of a tile, and of a tile.
+const WIDTH: usize = ROW / BYTES;
 const TILE: usize = ROWS * WIDTH;
-const WIDTH: usize = ROW / 4;
-/// Rows, or columns, that are multiplied together: two tiles.
+/// Lines of a side that are multiplied together: two tiles.
 const STRIP: usize = 2 * ROWS;
-/// If there are more tiles of the inner dimension than these they are taken in chunks of about [`CHUNK`], and all
-/// rows and columns have their turn with one chunk before the next: that of a strip of columns stays in the
-/// first-level cache.
-const TOGETHER: usize = 8;
-const CHUNK: usize = 4;
-/// 32-bit places of all parts of one tile of the inner dimension of a strip.
-const PLACE: usize = PARTS * 2 * TILE;
-/// Pairs of parts that are multiplied: those that may matter.
-const PAIRS: usize = 6;
+/// Sums of a strip of rows and one of columns, for one digit.
+const SUMS: usize = STRIP * STRIP;
+/// Tiles, of one digit, of columns that have their turn with one strip of rows before the next comes: they stay in a
+/// near cache.
+const TOGETHER: usize = 32;
+/// Terms whose sums whole numbers of 32 bits surely hold: three pairs of digits, 255 · 128 at most.
+const MOST_TERMS: usize = 1 << 14;
 
-/// Fewer multiplications are not worth cutting matrices into parts.
+/// What 1 is in units of the left matrix's last digit but three bits.
+const ONE: f32 = 255.0 * 8192.0;
+/// By how many bits that is shifted up to three whole digits.
+const SHIFT: u32 = 3;
+/// What a digit counts of the one before.
+const LESS: f32 = 1.0 / 256.0;
+/// What the product of two first digits counts of the right one's unit.
+const FIRST: f32 = 65_536.0 / 255.0;
+
+/// For lines whose numbers are multiples of what they are.
+const UNIT: [f32; ROWS] = [1.0; ROWS];
+
+/// Fewer multiplications are not worth cutting matrices into digits.
 const LEAST_WORK: usize = 1 << 17;
 /// Nor are fewer rows, columns or terms, of which tiles are filled up.
 const LEAST_ROWS: usize = 10;
-/// With more parts than these of each tile of the left matrix, and three of the right one's, nothing is gained: four
-/// and a half products of parts, where two threads share one unit that multiplies tiles.
-const MOST_LEFT_PARTS: f64 = 1.5;
 /// Cutting fewer elements is not worth waking a second thread for.
 const PARALLEL_FROM: usize = 1 << 15;
 /// More rows are multiplied so many at a time, which bounds the memory.
@@ -60,40 +68,36 @@ pub(crate) const MOST_ROWS: usize = 1024;
 #[derive(Clone, Copy)]
 struct Lines<'a> {
     matrix: ArrayView2<'a, f32>,
-    /// Tiles of a chunk.
-    together: usize,
-    order: Order,
+    side: Side,
 }
 
-/// What a tile's rows are.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Order {
-    /// Lines: the left matrix.
-    Lines,
-    /// Pairs of inner places: the right matrix.
-    Pairs,
+#[derive(Clone, Copy)]
+enum Side {
+    /// Rows of tiles are lines; numbers times this are not negative.
+    Left(f32),
+    /// Rows of tiles are sixteenths of the inner dimension.
+    Right,
 }
 
-/// The left matrix of a product, cut into parts.
+/// The left matrix of a product, cut into digits.
 pub(crate) struct InParts {
-    /// By chunk of the inner dimension and strip, in room for all parts: by tile of the inner dimension, part that is
-    /// not 0 everywhere, and half of the strip: a tile.
+    /// By strip, digit, tile of the inner dimension, and half of the strip: a tile.
     tiles: Aligned<u32>,
-    /// By chunk, strip and tile of the inner dimension: how many parts are not 0 everywhere.
-    parts: Vec<u8>,
-    /// Tiles of a chunk.
-    together: usize,
+    /// By strip and tile of the inner dimension: how many digits are not 0 everywhere.
+    digits: Vec<u8>,
     rows: usize,
     inner: usize,
+    sign: f32,
 }
 
-/// Whether the product of these matrices can be made of parts here, and is worth it.
+/// Whether the shapes and strides of these matrices are such that their product can be made of digits here, and is
+/// worth it.
 pub(crate) fn possible(left: ArrayView2<f32>, right: ArrayView2<f32>) -> bool {
     let ((rows, inner), columns) = (left.dim(), right.ncols());
-    amx::available().halves
+    amx::available()
         && rows >= LEAST_ROWS
-        && inner >= LEAST_ROWS
         && columns >= LEAST_ROWS
+        && (LEAST_ROWS..=MOST_TERMS).contains(&inner)
         && rows * inner * columns >= LEAST_WORK
         && [left, right].iter().all(|matrix| {
             let strides = matrix.strides();
@@ -136,54 +140,72 @@ impl Drop for InParts {
 }
 
 impl InParts {
-    /// Of the left matrix of a [possible] product.
-    pub fn new(workers: &Workers, left: ArrayView2<f32>) -> Self {
+    /// Of the left matrix of a [possible] product, if its numbers are such.
+    pub fn of(workers: &Workers, left: ArrayView2<f32>) -> Option<Self> {
+        [1.0, -1.0]
+            .into_iter()
+            .find_map(|sign| Self::with_sign(workers, left, sign))
+    }
+
+    /// The same if no number has the other sign.
+    fn with_sign(workers: &Workers, left: ArrayView2<f32>, sign: f32) -> Option<Self> {
         let (rows, inner) = left.dim();
-        let depth = inner.div_ceil(DEPTH);
-        let together = if depth <= TOGETHER {
-            depth
-        } else {
-            depth.div_ceil(depth.div_ceil(CHUNK))
+        let (strips, depth) = (rows.div_ceil(STRIP), inner.div_ceil(DEPTH));
+        let strip = DIGITS * depth * 2 * TILE;
+        let mut parts = Self {
+            tiles: room(strips * strip),
+            digits: vec![0; strips * depth],
+            rows,
+            inner,
+            sign,
         };
-        let chunk = rows.div_ceil(STRIP) * together;
-        let chunks = depth.div_ceil(together);
-        let mut tiles = room(chunks * chunk * PLACE);
-        let mut parts = vec![0; chunks * chunk];
         let lines = Lines {
             matrix: left,
-            together,
-            order: Order::Lines,
+            side: Side::Left(sign),
         };
-        let used = &mut tiles.slice_mut()[..chunks * chunk * PLACE];
-        let mut both: Vec<_> = used
-            .chunks_mut(chunk * PLACE)
-            .zip(parts.chunks_mut(chunk))
-            .collect();
+        let used = &mut parts.tiles.slice_mut()[..strips * strip];
+        let used = used.chunks_mut(strip).zip(parts.digits.chunks_mut(depth));
+        let mut used: Vec<_> = used.collect();
         let alone = Workers::single();
         let workers = if rows * inner < PARALLEL_FROM {
             &alone
         } else {
             workers
         };
-        workers.for_each_chunk(&mut both, 1, |chunk, both| {
-            let (tiles, parts) = &mut both[0];
-            lines.cut(chunk, tiles, parts);
+        let possible = AtomicBool::new(true);
+        workers.for_each_chunk(&mut used, 1, |strip, used| {
+            let (tiles, digits) = &mut used[0];
+            for (tile, digits) in digits.iter_mut().enumerate() {
+                // Where one strip cannot be cut the others are in vain.
+                if !possible.load(Ordering::Relaxed) {
+                    return;
+                }
+                let place = |half: usize, digit: usize| ((digit * depth + tile) * 2 + half) * TILE;
+                let mut counts = [None; 2];
+                for (half, count) in counts.iter_mut().enumerate() {
+                    let first = (strip * STRIP + half * ROWS).min(rows);
+                    let range = first..(first + ROWS).min(rows);
+                    if range.is_empty() {
+                        continue;
+                    }
+                    let places = |digit| place(half, digit);
+                    *count = lines.cut_tile(range, tile, &UNIT, places, tiles);
+                    if count.is_none() {
+                        possible.store(false, Ordering::Relaxed);
+                        return;
+                    }
+                }
+                *digits = counts.into_iter().flatten().max().unwrap_or(0);
+                // Digits that one half has and the other has not are 0 there.
+                for (half, count) in counts.into_iter().enumerate() {
+                    for digit in count.map_or(0..0, |count| count..*digits) {
+                        tiles[place(half, digit.into())..][..TILE].fill(0);
+                    }
+                }
+            }
         });
-        Self {
-            tiles,
-            parts,
-            together,
-            rows,
-            inner,
-        }
-    }
-
-    /// Whether the product with `right` takes so few products of parts that it is faster than one of single precision.
-    pub fn pays(&self, right: ArrayView2<f32>) -> bool {
-        let parts: usize = self.parts.iter().map(|parts| usize::from(*parts)).sum();
-        let tiles = self.rows.div_ceil(STRIP) * self.inner.div_ceil(DEPTH);
-        let one_part = |x: &f32| x.to_bits() & !HIGH == 0;
-        parts as f64 <= MOST_LEFT_PARTS * tiles as f64 || right.iter().all(one_part)
+        drop(used);
+        possible.into_inner().then_some(parts)
     }
 
     /// `out ← keep · out + scale · left · right`, on the calling thread, for columns of the right matrix of a
@@ -200,39 +222,40 @@ impl InParts {
             (right.nrows(), (self.rows, right.ncols())),
             "left, right and result fit together"
         );
-        let (above, beside) = (self.rows.div_ceil(STRIP), right.ncols().div_ceil(STRIP));
-        let lines = Lines {
-            matrix: right.reversed_axes(),
-            together: self.together,
-            order: Order::Pairs,
-        };
-        let together = self.together;
-        let (chunk, chunks) = (beside * together, self.inner.div_ceil(together * DEPTH));
-        // Sums that no second chunk goes on with are needed no longer than they take to be added.
-        let blocks = if chunks == 1 { 1 } else { above * beside };
-        let mut memory = room(chunk * PLACE + blocks * STRIP * STRIP);
-        let (tiles, sums) = memory.slice_mut().split_at_mut(chunk * PLACE);
-        let sums: &mut [f32] = bytemuck::cast_slice_mut(sums);
-        let mut parts = vec![0; chunk];
+        let depth = self.inner.div_ceil(DEPTH);
+        let strip = DIGITS * depth * 2 * TILE;
+        let together = (TOGETHER / (2 * depth)).max(1);
+        let mut memory = room(together * strip + DIGITS * SUMS);
+        let (tiles, sums) = memory.slice_mut().split_at_mut(together * strip);
+        let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..DIGITS * SUMS]);
+        let mut pairs = Pairs::default();
+        let rows = out.outer_iter_mut().map(ArrayViewMut1::into_slice);
+        let rows = rows.map(|row| row.expect("elements of a row side by side"));
+        let mut rows: Vec<_> = rows.collect();
+        let units = units(right);
         let set_up = Tiles::set_up();
-        let lefts = self.tiles.slice().chunks(above * together * PLACE);
-        let lefts = lefts.zip(self.parts.chunks(above * together));
-        for (number, (left, left_parts)) in lefts.enumerate() {
-            lines.cut(number, tiles, &mut parts);
-            let strip = together * PLACE;
-            let rights = tiles.chunks(strip).zip(parts.chunks(together));
-            for (column, right) in rights.enumerate() {
-                let lefts = left.chunks(strip).zip(left_parts.chunks(together));
-                for (row, left) in lefts.enumerate() {
-                    let block = (column * above + row) % blocks;
-                    let sums = &mut sums[block * STRIP * STRIP..][..STRIP * STRIP];
-                    multiply(&set_up, number == 0, left, right, sums);
-                    if number + 1 == chunks {
-                        let (row, column) = (row * STRIP, column * STRIP);
-                        let rows = row..self.rows.min(row + STRIP);
-                        let columns = column..out.ncols().min(column + STRIP);
-                        add(keep, scale, sums, out.slice_mut(s![rows, columns]));
+        let columns = right.axis_chunks_iter(Axis(1), together * STRIP);
+        let places = (0..).step_by(together * STRIP);
+        for ((right, units), first) in columns.zip(units.chunks(together)).zip(places) {
+            let rights = right.axis_chunks_iter(Axis(1), STRIP).zip(units);
+            let rights = rights.zip(tiles.chunks_exact_mut(strip));
+            let counts: Vec<_> = rights
+                .map(|((right, units), tiles)| cut_columns(right, units, tiles))
+                .collect();
+            let lefts = self.tiles.slice().chunks(strip);
+            let lefts = lefts.zip(self.digits.chunks(depth));
+            for ((left, digits), rows) in lefts.zip(rows.chunks_mut(STRIP)) {
+                let rights = counts.iter().zip(units).zip(tiles.chunks(strip));
+                for (place, ((count, units), right)) in rights.enumerate() {
+                    let first = first + place * STRIP;
+                    pairs.find(digits, *count);
+                    let levels = pairs.levels();
+                    let halves = [rows.len(), rows[0].len() - first].map(|lines| lines > ROWS);
+                    for (pairs, sums) in levels.clone().zip(sums.chunks_mut(SUMS)) {
+                        multiply(&set_up, pairs, halves, left, right, sums);
                     }
+                    let scales = units.map(|unit| FIRST * self.sign * scale * unit);
+                    add(keep, &scales, levels.count(), sums, first, rows);
                 }
             }
         }
@@ -241,133 +264,236 @@ impl InParts {
     }
 }
 
-/// `out ← keep · out + scale · sums`, for one strip of rows and one of columns.
-fn add(keep: f32, scale: f32, sums: &[f32], mut out: ArrayViewMut2<f32>) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for (mut out, sums) in out.outer_iter_mut().zip(sums.as_chunks::<STRIP>().0) {
-                let out = out.as_slice_mut().expect("elements of a row side by side");
-                let pairs = out.iter_mut().zip(sums);
-                if keep == 0.0 {
-                    pairs.for_each(|(out, sum)| *out = scale * sum);
-                } else {
-                    pairs.for_each(|(out, sum)| *out = keep * *out + scale * sum);
-                }
-            }
-        },
-    );
+/// Cuts a strip of columns into tiles, by digit, tile of the inner dimension and half; their numbers are made whole
+/// multiples of `units`. Gives how many digits are not 0 everywhere.
+fn cut_columns(right: ArrayView2<f32>, units: &[f32; STRIP], tiles: &mut [u32]) -> u8 {
+    let depth = right.nrows().div_ceil(DEPTH);
+    let lines = Lines {
+        matrix: right.reversed_axes(),
+        side: Side::Right,
+    };
+    let mut most = 0;
+    for (half, units) in units.as_chunks::<ROWS>().0.iter().enumerate() {
+        let inverses = units.map(f32::recip);
+        let range = half * ROWS..(half * ROWS + ROWS).min(right.ncols());
+        if range.is_empty() {
+            continue;
+        }
+        for tile in 0..depth {
+            let places = |digit| ((digit * depth + tile) * 2 + half) * TILE;
+            let count = lines.cut_tile(range.clone(), tile, &inverses, places, tiles);
+            most = most.max(count.expect("any number fits the right side"));
+        }
+    }
+    most
 }
 
-/// Adds to the `sums` of a strip of rows and one of columns the products of a chunk's tiles, each with the number of
-/// its parts; or begins the sums.
-fn multiply(
-    _set_up: &Tiles,
-    begin: bool,
-    (left, left_parts): (&[u32], &[u8]),
-    (right, right_parts): (&[u32], &[u8]),
-    sums: &mut [f32],
-) {
-    // Where the two tiles of each side begin that are multiplied.
-    let mut places = [[0; 2]; TOGETHER * PAIRS];
-    let mut count = 0;
-    let mut starts = [0; 2];
-    for (lefts, rights) in left_parts.iter().zip(right_parts) {
-        let [lefts, rights] = [lefts, rights].map(|parts| usize::from(*parts));
-        for first in 0..lefts {
-            for second in 0..rights.min(PARTS - first) {
-                places[count] = [starts[0] + first * 2 * TILE, starts[1] + second * 2 * TILE];
-                count += 1;
-            }
-        }
-        starts[0] += lefts * 2 * TILE;
-        starts[1] += rights * 2 * TILE;
-    }
-    let places = &places[..count];
-    assert!(
-        sums.len() == STRIP * STRIP
-            && [left, right]
-                .iter()
-                .all(|side| side.len() >= left_parts.len() * PLACE),
-        "tiles and sums are there"
-    );
+/// The whole numbers of a column at most: three digits up to 127.
+const MOST: f32 = 8_355_711.0;
+
+/// Of what power of two the numbers of each column are made multiples, by strip; not a number if one is infinite or
+/// not a number.
+fn units(right: ArrayView2<f32>) -> Vec<[f32; STRIP]> {
+    let mut bits = vec![[0; STRIP]; right.ncols().div_ceil(STRIP)];
+    largest(right, bits.as_flattened_mut().as_chunks_mut().0);
+    bits.into_iter().map(|bits| bits.map(unit)).collect()
+}
+
+/// The bits of each column's number that is largest in size.
+fn largest(right: ArrayView2<f32>, largest: &mut [[u32; WIDTH]]) {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if amx::available().halves {
-        // SAFETY: the processor has these tiles and the system lets us use them, as was asked; they are set up,
-        // as `Tiles` says; all places lie within the tiles.
-        unsafe { processor::multiply(places, begin, left, right, sums) };
+    if amx::available() {
+        // SAFETY: the processor has AVX-512, as was asked.
+        unsafe { processor::largest(right, largest) };
         return;
     }
-    multiply_plainly(places, begin, left, right, sums);
+    largest_plainly(right, largest);
 }
 
 /// The plain twin.
-fn multiply_plainly(
-    places: &[[usize; 2]],
-    begin: bool,
+fn largest_plainly(right: ArrayView2<f32>, largest: &mut [[u32; WIDTH]]) {
+    let largest = largest.as_flattened_mut();
+    for ((_, column), x) in right.indexed_iter() {
+        largest[column] = largest[column].max(x.abs().to_bits());
+    }
+}
+
+/// The [unit](units) of a column of which these are the bits of the largest number.
+fn unit(bits: u32) -> f32 {
+    if !f32::from_bits(bits).is_finite() {
+        return f32::NAN;
+    }
+    // So that neither they nor their inverses leave the range of single precision.
+    let largest = f32::from_bits(bits).max(2.0_f32.powi(-100));
+    let power = f32::from_bits(largest.to_bits() & 0x7f80_0000);
+    let unit = power * 2.0_f32.powi(-22);
+    if largest <= MOST * unit {
+        unit
+    } else {
+        2.0 * unit
+    }
+}
+
+/// Where, in bytes, tiles begin that are multiplied: two of the left matrix, one below the other, and two of the right
+/// one, side by side.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+struct Pair {
+    left: u32,
+    right: u32,
+}
+
+/// The pairs of tiles of two strips, by the digit of the sum for which they count.
+#[derive(Debug, Default)]
+struct Pairs {
+    all: Vec<Pair>,
+    ends: [usize; DIGITS],
+}
+
+impl Pairs {
+    /// Given how many digits each tile of the inner dimension has on the left, and all on the right.
+    fn find(&mut self, left: &[u8], right: u8) {
+        let depth = left.len();
+        self.all.clear();
+        for (level, end) in self.ends.iter_mut().enumerate() {
+            for (tile, digits) in left.iter().enumerate() {
+                for first in 0..usize::from(*digits).min(level + 1) {
+                    let second = level - first;
+                    if second < right.into() {
+                        let place = |digit| ((digit * depth + tile) * 2 * TILE * BYTES) as u32;
+                        self.all.push(Pair {
+                            left: place(first),
+                            right: place(second),
+                        });
+                    }
+                }
+            }
+            *end = self.all.len();
+        }
+    }
+
+    /// Those of each digit up to the last that has any.
+    fn levels(&self) -> impl Iterator<Item = &[Pair]> + Clone {
+        let levels = self.ends.iter().scan(0, |start, end| {
+            let level = &self.all[*start..*end];
+            *start = *end;
+            Some(level)
+        });
+        levels.take_while(|level| !level.is_empty())
+    }
+}
+
+/// The sums of the products of `pairs` of tiles, row by row; those of second halves, of the rows and of the columns, only where
+/// these are there.
+fn multiply(
+    _set_up: &Tiles,
+    pairs: &[Pair],
+    halves: [bool; 2],
     left: &[u32],
     right: &[u32],
-    sums: &mut [f32],
+    sums: &mut [i32],
 ) {
-    if begin {
-        sums.fill(0.0);
+    let fits = |place: u32, tiles: &[u32]| place as usize / BYTES + 2 * TILE <= tiles.len();
+    assert!(
+        sums.len() == SUMS
+            && pairs
+                .iter()
+                .all(|pair| fits(pair.left, left) && fits(pair.right, right)),
+        "tiles and sums are there"
+    );
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if amx::available() {
+        // SAFETY: the processor has these tiles and the system lets us use them, as was asked; they are set up,
+        // as `Tiles` says; all pairs lie within the tiles.
+        unsafe { processor::multiply(pairs, halves, left, right, sums) };
+        return;
     }
-    let halves = |pair: u32| [pair << 16, pair & HIGH].map(f32::from_bits);
-    for &[first, second] in places {
+    multiply_plainly(pairs, left, right, sums);
+}
+
+/// The plain twin, which always makes all halves.
+fn multiply_plainly(pairs: &[Pair], left: &[u32], right: &[u32], sums: &mut [i32]) {
+    sums.fill(0);
+    for pair in pairs {
+        let [left, right] = [(left, pair.left), (right, pair.right)].map(|(tiles, place)| {
+            let tiles = &tiles[place as usize / BYTES..][..2 * TILE];
+            bytemuck::cast_slice::<u32, u8>(tiles)
+        });
         for (row, sums) in sums.chunks_mut(STRIP).enumerate() {
             for (column, sum) in sums.iter_mut().enumerate() {
-                for pair in 0..WIDTH {
-                    let x = halves(left[first + row * WIDTH + pair]);
-                    let right = &right[second + column / WIDTH * TILE..][..TILE];
-                    let y = halves(right[pair * WIDTH + column % WIDTH]);
-                    *sum += x[0] * y[0] + x[1] * y[1];
+                let right = &right[column / ROWS * TILE * BYTES..];
+                for place in 0..DEPTH {
+                    let (fourth, byte) = (place / BYTES, place % BYTES);
+                    let x = left[row * ROW + place];
+                    let y = right[fourth * ROW + column % ROWS * BYTES + byte].cast_signed();
+                    *sum += i32::from(x) * i32::from(y);
                 }
             }
         }
     }
 }
 
-/// The bits of a number of single precision that bfloat16 keeps.
-const HIGH: u32 = 0xffff_0000;
+/// `rows ← keep · rows + scales · sums`, in a strip of columns from `first` on; `sums` by digit.
+fn add(
+    keep: f32,
+    scales: &[f32; STRIP],
+    levels: usize,
+    sums: &[i32],
+    first: usize,
+    rows: &mut [&mut [f32]],
+) {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if amx::available() {
+        // SAFETY: the processor has AVX-512, as was asked.
+        unsafe { processor::add(keep, scales, levels, sums, first, rows) };
+        return;
+    }
+    add_plainly(keep, scales, levels, sums, first, rows);
+}
 
-impl Lines<'_> {
-    /// Cuts the places of one chunk of the inner dimension, of all strips, and tells the number of `parts` of each.
-    fn cut(self, chunk: usize, tiles: &mut [u32], parts: &mut [u8]) {
-        let (lines, inner) = self.matrix.dim();
-        let strips = tiles.chunks_exact_mut(self.together * PLACE);
-        for (strip, (tiles, parts)) in strips.zip(parts.chunks_mut(self.together)).enumerate() {
-            let mut start = 0;
-            for (tile, parts) in (chunk * self.together..).zip(parts) {
-                let places = (tile * DEPTH).min(inner)..((tile + 1) * DEPTH).min(inner);
-                *parts = 0;
-                if places.is_empty() {
-                    continue;
-                }
-                let out = &mut tiles[start..][..PLACE];
-                for half in 0..2 {
-                    let first = strip * STRIP + half * ROWS;
-                    let lines = first.min(lines)..(first + ROWS).min(lines);
-                    *parts = (*parts).max(self.cut_tile(lines, places.clone(), half, out));
-                }
-                start += usize::from(*parts) * 2 * TILE;
-            }
+/// The plain twin.
+fn add_plainly(
+    keep: f32,
+    scales: &[f32; STRIP],
+    levels: usize,
+    sums: &[i32],
+    first: usize,
+    rows: &mut [&mut [f32]],
+) {
+    for (place, row) in rows.iter_mut().enumerate() {
+        for (column, (out, scale)) in row[first..].iter_mut().zip(scales).enumerate() {
+            let sum = (0..levels).rev().fold(0.0, |sum, level| {
+                sum * LESS + sums[level * SUMS + place * STRIP + column] as f32
+            });
+            let product = sum * scale;
+            *out = if keep == 0.0 {
+                product
+            } else {
+                keep * *out + product
+            };
         }
     }
+}
 
-    /// One tile of each part: at most 16 lines and 32 places. Gives the number of parts that are not 0.
+impl Lines<'_> {
+    /// Cuts tile `tile` of the inner dimension of at most 16 lines into digits of multiples of `units`, by whose
+    /// inverses they are multiplied. Gives the number of digits that are not 0, which are written
+    /// to their `places`; nothing if a number does not fit the side.
     fn cut_tile(
         self,
         lines: Range<usize>,
-        places: Range<usize>,
-        half: usize,
+        tile: usize,
+        inverses: &[f32; ROWS],
+        places: impl Fn(usize) -> usize,
         out: &mut [u32],
-    ) -> u8 {
+    ) -> Option<u8> {
+        let inner = tile * DEPTH..((tile + 1) * DEPTH).min(self.matrix.ncols());
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-        if amx::available().halves {
+        if amx::available() {
             // SAFETY: the processor has AVX-512BW, as was asked.
-            return unsafe { processor::cut_tile(self, lines, places, half, out) };
+            return unsafe { processor::cut_tile(self, lines, inner, inverses, places, out) };
         }
-        cut_plainly(self, lines, places, half, out)
+        cut_plainly(self, lines, inner, inverses, places, out)
     }
 }
 
@@ -375,39 +501,45 @@ impl Lines<'_> {
 fn cut_plainly(
     from: Lines,
     lines: Range<usize>,
-    places: Range<usize>,
-    half: usize,
+    inner: Range<usize>,
+    inverses: &[f32; ROWS],
+    places: impl Fn(usize) -> usize,
     out: &mut [u32],
-) -> u8 {
+) -> Option<u8> {
     let mut count = 0;
-    let value = |line: usize, place: usize| {
-        let place = (lines.start + line, places.start + place);
-        if place.0 < lines.end && place.1 < places.end {
-            from.matrix[place]
-        } else {
-            0.0
-        }
-    };
-    for line in 0..ROWS {
-        for pair in 0..WIDTH {
-            let mut rest = [value(line, 2 * pair), value(line, 2 * pair + 1)];
-            for part in 0..PARTS {
-                let high = rest.map(|x| x.to_bits() & HIGH);
-                for (rest, high) in rest.iter_mut().zip(high) {
-                    *rest -= f32::from_bits(high);
+    for (line, inverse) in inverses.iter().enumerate() {
+        for place in 0..DEPTH {
+            let at = (lines.start + line, inner.start + place);
+            let value = if at.0 < lines.end && at.1 < inner.end {
+                from.matrix[at]
+            } else {
+                0.0
+            };
+            let whole = |factor: f32| (value * factor).round_ties_even() as i32;
+            let bytes = match from.side {
+                Side::Left(sign) => {
+                    let whole = whole(ONE * sign);
+                    if value.is_nan() || !(0..=ONE as i32).contains(&whole) {
+                        return None;
+                    }
+                    whole << SHIFT
                 }
-                let place = match from.order {
-                    Order::Lines => line * WIDTH + pair,
-                    Order::Pairs => pair * WIDTH + line,
-                };
-                let both = high[0] >> 16 | high[1];
-                out[(2 * part + half) * TILE + place] = both;
-                // Beside the signs.
-                if both & 0x7fff_7fff != 0 {
-                    count = count.max(part as u8 + 1);
+                // Carries what does not fit into a signed digit.
+                Side::Right => (whole(*inverse) + 0x8080) ^ 0x8080,
+            };
+            let (fourth, byte) = (place % WIDTH, place / WIDTH);
+            let word = match from.side {
+                Side::Left(_) => line * WIDTH + fourth,
+                Side::Right => fourth * WIDTH + line,
+            };
+            for (digit, number) in bytes.to_le_bytes()[..DIGITS].iter().rev().enumerate() {
+                let out = &mut out[places(digit) + word];
+                *out = *out & !(0xff << (8 * byte)) | u32::from(*number) << (8 * byte);
+                if *number != 0 {
+                    count = count.max(digit as u8 + 1);
                 }
             }
         }
     }
-    count
+    Some(count)
 }

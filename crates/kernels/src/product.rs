@@ -1,7 +1,7 @@
 //! Matrix products behind one interface.
 //!
-//! Sums that pass over zeros do the work where there are many, else matrix tiles where the processor has them, else
-//! `gemm`. That is called on blocks whose borders depend on the shapes alone and on
+//! Matrix tiles do the work where the processor has them and the left matrix is one of states or probabilities, else
+//! sums that pass over zeros where there are many, else `gemm`. That is called on blocks whose borders depend on the shapes alone and on
 //! stretches of the inner dimension short enough that it never cuts them itself, so that every
 //! element is summed in one order whatever the number of threads or the size of the caches.
 
@@ -40,27 +40,29 @@ pub fn product(
 ) {
     assert_shapes(left, right, &out);
     if out.strides()[1] == 1 && !plain() {
-        let in_tiles = parts::possible(left, right);
+        if parts::possible(left, right) {
+            if left.nrows() > MOST_ROWS {
+                let rows = left.axis_chunks_iter(Axis(0), MOST_ROWS);
+                for (left, out) in rows.zip(out.axis_chunks_iter_mut(Axis(0), MOST_ROWS)) {
+                    product(workers, keep, scale, left, right, out);
+                }
+                return;
+            }
+            if let Some(parts) = InParts::of(workers, left) {
+                let blocks = Blocks::whole(workers, left.dim(), right.ncols());
+                by_columns(workers, &blocks, right, out, |right, out| {
+                    parts.product(keep, scale, right, out);
+                });
+                return;
+            }
+        }
         if right.strides()[1] == 1
-            && let Some(left) = MostlyZero::of(workers, left, right.ncols(), in_tiles)
+            && let Some(left) = MostlyZero::of(workers, left, right.ncols())
         {
-            by_columns(workers, left.shape(), right, out, |right, out| {
+            let blocks = blocks(left.shape(), right.ncols());
+            by_columns(workers, &blocks, right, out, |right, out| {
                 left.product(keep, scale, right, out);
             });
-            return;
-        }
-        if in_tiles {
-            let rows = left.axis_chunks_iter(Axis(0), MOST_ROWS);
-            for (left, out) in rows.zip(out.axis_chunks_iter_mut(Axis(0), MOST_ROWS)) {
-                let parts = InParts::new(workers, left);
-                if parts.pays(right) {
-                    by_columns(workers, left.dim(), right, out, |right, out| {
-                        parts.product(keep, scale, right, out);
-                    });
-                } else {
-                    dense_product(workers, keep, scale, left, right, out);
-                }
-            }
             return;
         }
     }
@@ -90,20 +92,20 @@ pub fn dense_product(
     } else {
         (right.reversed_axes(), left.reversed_axes())
     };
-    by_columns(workers, left.dim(), right, out, |right, out| {
+    let blocks = blocks(left.dim(), right.ncols());
+    by_columns(workers, &blocks, right, out, |right, out| {
         block_product(keep, scale, left, right, out);
     });
 }
 
-/// Runs `product` with some columns at a time of `right` and of `out`. The left matrix has the shape `left`.
+/// Runs `product` with a block of columns at a time of `right` and of `out`.
 fn by_columns(
     workers: &Workers,
-    (rows, inner): (usize, usize),
+    blocks: &Blocks,
     right: ArrayView2<f32>,
     mut out: ArrayViewMut2<f32>,
     product: impl Fn(ArrayView2<f32>, ArrayViewMut2<f32>) + Send + Sync,
 ) {
-    let blocks = blocks(rows, inner, right.ncols());
     let target = Target::new(&mut out);
     workers.for_each(blocks.len(), |block| {
         let columns = blocks.range(block);
@@ -184,8 +186,8 @@ pub(crate) struct Blocks {
     count: usize,
 }
 
-/// The cut for a product of these extents: decided by shape alone.
-pub(crate) fn blocks(rows: usize, inner: usize, columns: usize) -> Blocks {
+/// The cut for a product with a left matrix of `rows` × `inner`: decided by shape alone.
+pub(crate) fn blocks((rows, inner): (usize, usize), columns: usize) -> Blocks {
     let count = if rows * inner * columns < PARALLEL_FROM {
         1
     } else {
@@ -197,6 +199,18 @@ pub(crate) fn blocks(rows: usize, inner: usize, columns: usize) -> Blocks {
 }
 
 impl Blocks {
+    /// As few as keep all threads busy: for sums that are the same however columns are cut.
+    pub(crate) fn whole(workers: &Workers, (rows, inner): (usize, usize), columns: usize) -> Self {
+        let threads = workers.threads();
+        let count = if threads == 1 || rows * inner * columns < PARALLEL_FROM {
+            1
+        } else {
+            // Two each, so that one that is held up is helped.
+            (2 * threads).min(columns.div_ceil(VECTOR)).max(1)
+        };
+        Self { columns, count }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.count
     }

@@ -67,15 +67,21 @@ pub fn conditional(
         }
         return;
     }
-    let blocks = blocks(input.nrows(), input.ncols(), weights.ncols());
-    let few = if weights.strides()[1] == 1 && !plain() {
-        MostlyZero::of(workers, input, weights.ncols(), in_tiles)
+    let in_parts = if in_tiles {
+        InParts::of(workers, input)
     } else {
         None
     };
-    let in_parts = (in_tiles && few.is_none())
-        .then(|| InParts::new(workers, input))
-        .filter(|in_parts| in_parts.pays(weights));
+    let blocks = if in_parts.is_some() {
+        Blocks::whole(workers, input.dim(), weights.ncols())
+    } else {
+        blocks(input.dim(), weights.ncols())
+    };
+    let few = if in_parts.is_none() && weights.strides()[1] == 1 && !plain() {
+        MostlyZero::of(workers, input, weights.ncols())
+    } else {
+        None
+    };
     by_blocks(
         workers,
         &blocks,
@@ -84,9 +90,9 @@ pub fn conditional(
         draw,
         |columns, out| {
             let right = weights.slice(ndarray::s![.., columns]);
-            match (&few, &in_parts) {
-                (Some(few), _) => few.product(0.0, scale, right, out),
-                (None, Some(in_parts)) => in_parts.product(0.0, scale, right, out),
+            match (&in_parts, &few) {
+                (Some(in_parts), _) => in_parts.product(0.0, scale, right, out),
+                (None, Some(few)) => few.product(0.0, scale, right, out),
                 (None, None) => block_product(0.0, scale, input, right, out),
             }
         },
@@ -185,7 +191,7 @@ pub fn softplus(x: f64) -> f64 {
 pub fn instruction_set() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     {
-        if available().halves {
+        if available() {
             return "x86_64-amx";
         }
         if is_x86_feature_detected!("avx512f") {

@@ -211,7 +211,7 @@ impl SparseWeights {
 
     /// The cut into tasks of a product with so many rows and results: as of a dense one of as much work.
     fn blocks(&self, rows: usize, columns: usize) -> Blocks {
-        blocks(rows, self.values.len() / columns.max(1), columns)
+        blocks((rows, self.values.len() / columns.max(1)), columns)
     }
 }
 

@@ -26,8 +26,6 @@ const LEAST_ROWS: usize = 48;
 /// [`MOST`], and half of that is reached at [`HALF_OF_MOST`] columns: measured with AVX-512 from 50 to 784
 /// columns.
 const MOST: f64 = 0.5;
-/// The same where the product could be made of matrix tiles.
-const MOST_BESIDE_TILES: f64 = 0.25;
 const HALF_OF_MOST: f64 = 150.0;
 
 /// A matrix of which most elements are 0.
@@ -43,12 +41,7 @@ pub(crate) struct MostlyZero<'a> {
 
 impl<'a> MostlyZero<'a> {
     /// `left`, if a product with it that has so many `columns` is faster this way than as a dense one.
-    pub fn of(
-        workers: &Workers,
-        left: ArrayView2<'a, f32>,
-        columns: usize,
-        in_tiles: bool,
-    ) -> Option<Self> {
+    pub fn of(workers: &Workers, left: ArrayView2<'a, f32>, columns: usize) -> Option<Self> {
         let (rows, inner) = left.dim();
         if rows < LEAST_ROWS || inner == 0 {
             return None;
@@ -75,8 +68,7 @@ impl<'a> MostlyZero<'a> {
             .iter()
             .map(|word| u64::from(word.count_ones()))
             .sum();
-        let most = if in_tiles { MOST_BESIDE_TILES } else { MOST };
-        let most = most * columns as f64 / (columns as f64 + HALF_OF_MOST);
+        let most = MOST * columns as f64 / (columns as f64 + HALF_OF_MOST);
         (count as f64 <= most * (rows * inner) as f64).then_some(matrix)
     }
 
@@ -336,7 +328,7 @@ mod tests {
             let start = if keep == 0.0 { f32::NAN } else { 1.5 };
             let mut ours = Array2::from_elem((rows, columns), start);
             let mut theirs = ours.clone();
-            let few = MostlyZero::of(&workers, left, columns + 1_000, false).expect("few");
+            let few = MostlyZero::of(&workers, left, columns + 1_000).expect("few");
             few.product(keep, -0.7, right.view(), ours.view_mut());
             dense_product(&workers, keep, -0.7, left, right.view(), theirs.view_mut());
             for (ours, theirs) in ours.iter().zip(&theirs) {
@@ -349,7 +341,7 @@ mod tests {
     fn what_is_dense_narrow_or_low_is_left_to_others() {
         let workers = Workers::single();
         let taken = |rows, share, columns| {
-            MostlyZero::of(&workers, random(rows, 200, share, 1).view(), columns, false).is_some()
+            MostlyZero::of(&workers, random(rows, 200, share, 1).view(), columns).is_some()
         };
         assert!(taken(100, 0.2, 500));
         assert!(!taken(100, 0.6, 500));

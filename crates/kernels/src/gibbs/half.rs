@@ -65,7 +65,7 @@ pub(super) enum Sums {
 impl Half {
     pub fn new(weights: ArrayView2<f32>, bias: ArrayView1<f32>) -> Self {
         let two_digits = fixed_point(weights, bias).1;
-        let way = if two_digits && available().bytes && weights.nrows() > LEAST_TILE_INPUTS {
+        let way = if two_digits && available() && weights.nrows() > LEAST_TILE_INPUTS {
             Way::Tiles
         } else if weights.nrows() <= MOST_TABLE_INPUTS {
             Way::Tables

@@ -91,7 +91,7 @@ impl Digits {
 pub(super) fn expand(digits: &Digits, inputs: &[u64], states: &mut [u8]) {
     assert!(states.len() == digits.room(), "room for all states");
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if available().bytes {
+    if available() {
         // SAFETY: the processor has AVX-512BW, as was asked.
         unsafe { amx::expand(digits, inputs, states) };
         return;
@@ -145,7 +145,7 @@ pub(super) fn multiply(
         "room for all states and fields"
     );
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if available().bytes {
+    if available() {
         // SAFETY: the processor has these tiles and the system lets us use them, as was asked; they are set up,
         // as `Tiles` says; the lengths are as they must be.
         unsafe { amx::multiply(digits, bias, states, fields) };

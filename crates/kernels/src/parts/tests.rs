@@ -1,19 +1,26 @@
-use ndarray::{Array2, ShapeBuilder};
+use ndarray::{Array2, ShapeBuilder, s};
 use proptest::prelude::*;
 
 use super::*;
 use crate::{Purpose, Stream};
 
-/// Numbers of a kind: 0 and 1, whole ones, eight to a byte's grid, any.
+/// Numbers of a kind: states, states that count negatively, pixels, probabilities and their negatives, any.
 fn random(rows: usize, columns: usize, kind: u8, seed: u64) -> Array2<f32> {
     let mut rng = Stream::new(seed, Purpose::Weights, kind.into()).rng(0);
     Array2::from_shape_simple_fn((rows, columns), || match kind {
         0 => f32::from(u8::from(rng.below(4) == 0)),
-        1 => rng.below(513) as f32 - 256.0,
+        1 => -f32::from(u8::from(rng.below(4) == 0)),
         2 => rng.below(256) as f32 / 255.0,
+        3 => rng.uniform() as f32,
+        4 => -(rng.uniform() as f32),
         _ => rng.normal() as f32,
     })
 }
+
+const STATES: u8 = 0;
+const PIXELS: u8 = 2;
+const PROBABILITIES: u8 = 3;
+const ANY: u8 = 5;
 
 fn by(matrix: &Array2<f32>, transposed: bool) -> Array2<f32> {
     let mut stored = Array2::zeros(matrix.raw_dim().set_f(transposed));
@@ -21,70 +28,100 @@ fn by(matrix: &Array2<f32>, transposed: bool) -> Array2<f32> {
     stored
 }
 
+fn parts(left: &Array2<f32>) -> InParts {
+    InParts::of(&Workers::single(), left.view()).expect("numbers from 0 to 1")
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
     #[test]
     fn agrees_with_three_plain_loops(
         rows in 1..90_usize, inner in 1..300_usize, columns in 1..70_usize,
-        kinds: (u8, u8), transposed: (bool, bool), seed: u64,
+        kinds in (0..5_u8, 0..6_u8), mixed: bool, transposed: (bool, bool), seed: u64,
         keep in prop::sample::select(vec![0.0_f32, 1.0, 0.5]),
     ) {
-        let kinds = (kinds.0 % 4, kinds.1 % 4);
-        let left = random(rows, inner, kinds.0, seed);
-        let right = random(inner, columns, kinds.1, seed ^ 1);
-        let start = random(rows, columns, 3, seed ^ 2);
+        let mut left = random(rows, inner, kinds.0, seed);
+        if mixed && kinds.0 == PROBABILITIES {
+            // Rows with one digit beside rows with three.
+            left.slice_mut(s![..rows / 2, ..]).assign(&random(rows / 2, inner, STATES, seed));
+        }
+        let right = random(inner, columns, kinds.1, seed ^ 1) * 3.0;
+        let start = random(rows, columns, ANY, seed ^ 2);
         let mut out = if keep == 0.0 {
             Array2::from_elem((rows, columns), f32::NAN)
         } else {
             start.clone()
         };
         let stored = by(&left, transposed.0);
-        let in_parts = InParts::new(&Workers::single(), stored.view());
-        in_parts.product(keep, -0.75, by(&right, transposed.1).view(), out.view_mut());
+        parts(&stored).product(keep, -0.75, by(&right, transposed.1).view(), out.view_mut());
         for ((row, column), got) in out.indexed_iter() {
             let terms = || (0..inner).map(|at| {
                 f64::from(left[[row, at]]) * f64::from(right[[at, column]])
             });
             let begun = f64::from(keep) * f64::from(start[[row, column]]);
-            let sum = begun - 0.75 * terms().sum::<f64>();
-            let size = begun.abs() + terms().map(f64::abs).sum::<f64>();
-            // What is left out, and what sums of single precision lose.
-            let bound = (10.0 + inner as f64) * f64::from(f32::EPSILON) / 2.0 * size;
-            prop_assert!((f64::from(*got) - sum).abs() <= bound, "{got} for {sum}");
-            if kinds.0 < 2 && kinds.1 < 2 && keep == 0.0 && inner * 65_536 < 1 << 24 {
-                prop_assert!((f64::from(*got) - sum).abs() <= 0.0, "whole numbers are exact");
-            }
+            let product = -0.75 * terms().sum::<f64>();
+            let largest = right.column(column).iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+            let sum: f64 = left.row(row).iter().map(|x| f64::from(x.abs())).sum();
+            let bound = if kinds.0 < PROBABILITIES {
+                sum * 2.0_f64.powi(-22)
+            } else {
+                inner as f64 * 2.0_f64.powi(-20)
+            };
+            let bound = 0.75 * bound * f64::from(largest);
+            let rounded = f64::from(f32::EPSILON) * (2.0 * product.abs() + begun.abs());
+            let error = (f64::from(*got) - begun - product).abs();
+            prop_assert!(error <= bound + rounded, "{got} for {} ± {bound}", begun + product);
         }
-    }
-
-    #[test]
-    fn parts_are_the_number(bits: u32) {
-        let number = f32::from_bits(bits);
-        // Below, the last part is smaller than bfloat16 goes.
-        prop_assume!(number.is_finite() && number.abs() > 1e-30);
-        let matrix = Array2::from_elem((1, 1), number);
-        let lines = Lines { matrix: matrix.view(), together: 1, order: Order::Lines };
-        let mut out = vec![0; PLACE];
-        let count = cut_plainly(lines, 0..1, 0..1, 0, &mut out);
-        let part = |part: usize| f32::from_bits(out[2 * part * TILE] << 16);
-        let sum: f64 = (0..PARTS).map(|number| f64::from(part(number))).sum();
-        prop_assert_eq!(sum.to_bits(), f64::from(number).to_bits());
-        prop_assert!((count.into()..PARTS).all(|number| part(number).abs() <= 0.0));
     }
 }
 
 #[test]
-fn parts_pay_where_one_side_has_one() {
-    for (left, right, pays) in [(0, 3, true), (3, 0, true), (1, 1, true), (3, 3, false)] {
-        let left = InParts::new(&Workers::single(), random(64, 64, left, 1).view());
-        assert_eq!(left.pays(random(64, 40, right, 2).view()), pays);
+fn only_numbers_of_one_sign_up_to_one_are_cut() {
+    let one = |x: f32, y: f32| {
+        let matrix = Array2::from_shape_fn((20, 40), |(i, j)| match (i, j) {
+            (3, 4) => x,
+            (17, 39) => y,
+            _ => 0.0,
+        });
+        [false, true].map(|transposed| {
+            InParts::of(&Workers::single(), by(&matrix, transposed).view()).is_some()
+        })
+    };
+    assert_eq!(one(1.0, 0.5), [true; 2]);
+    assert_eq!(one(-1.0, -0.5), [true; 2]);
+    assert_eq!(one(-0.0, 0.5), [true; 2]);
+    assert_eq!(one(-1.0, 0.5), [false; 2]);
+    assert_eq!(one(1.01, 0.5), [false; 2]);
+    assert_eq!(one(0.0, f32::NAN), [false; 2]);
+    assert_eq!(one(f32::INFINITY, 0.0), [false; 2]);
+}
+
+#[test]
+fn what_is_not_finite_makes_its_column_not_a_number() {
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut right = random(40, 20, ANY, 2);
+        right[[7, 3]] = bad;
+        let mut out = Array2::zeros((30, 20));
+        parts(&random(30, 40, PROBABILITIES, 1)).product(0.0, 1.0, right.view(), out.view_mut());
+        for ((_, column), x) in out.indexed_iter() {
+            assert_eq!(x.is_nan(), column == 3);
+        }
+    }
+}
+
+#[test]
+fn units_fit_the_largest_number() {
+    for largest in [1.0, 1.9, 1.999, 3.3e37, 1e-5, 1e-38, 0.0] {
+        let unit = unit(f32::to_bits(largest));
+        assert!(largest / unit <= MOST && unit.is_normal() && unit.recip().is_normal());
+        assert!(unit <= largest.max(1e-30) * 2.0_f32.powi(-21));
     }
 }
 
 #[test]
 fn a_last_block_of_one_column_is_multiplied_too() {
     // 17 columns are cut into 16 and one, whose stride means nothing.
-    let (left, right) = (random(200, 784, 3, 1), random(784, 17, 3, 2));
+    let (left, right) = (random(200, 784, PIXELS, 1), random(784, 17, ANY, 2));
     let workers = Workers::single();
     let mut products = [(); 2].map(|()| Array2::zeros((200, 17)));
     let [fast, dense] = &mut products;
@@ -110,12 +147,14 @@ fn a_last_block_of_one_column_is_multiplied_too() {
 }
 
 #[test]
-fn any_number_of_threads_gives_the_same_bits() {
-    let (left, right) = (random(100, 784, 2, 1), random(784, 500, 3, 2));
+fn any_number_of_threads_and_rows_gives_the_same_bits() {
+    let right = random(784, 500, ANY, 2);
+    // More than are multiplied at a time.
+    let left = random(MOST_ROWS + 100, 784, PROBABILITIES, 1);
     let results: Vec<_> = [1, 2, 3]
         .map(|threads| {
             let workers = Workers::new(threads).expect("threads");
-            let mut out = Array2::zeros((100, 500));
+            let mut out = Array2::zeros((MOST_ROWS + 100, 500));
             crate::product(
                 &workers,
                 0.0,
@@ -133,63 +172,116 @@ fn any_number_of_threads_gives_the_same_bits() {
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #[test]
 fn the_processors_tiles_agree_with_their_plain_twins() {
-    if !amx::available().halves {
-        eprintln!("skipped: this processor has no tiles of bfloat16");
+    if !amx::available() {
+        eprintln!("skipped: this processor has no tiles of bytes");
         return;
     }
-    for (kind, shape) in [(0, (16, 32)), (1, (9, 31)), (2, (16, 3)), (3, (16, 32))] {
+    let room = DIGITS * TILE;
+    for (kind, shape) in [
+        (0, (16, 64)),
+        (1, (9, 31)),
+        (2, (16, 3)),
+        (3, (1, 17)),
+        (4, (16, 64)),
+        (5, (13, 50)),
+    ] {
         let numbers = random(shape.0, shape.1, kind, 5);
-        let mut tiles = Vec::new();
         for transposed in [false, true] {
             let stored = by(&numbers, transposed);
-            for order in [Order::Lines, Order::Pairs] {
+            let left = [1.0, -1.0].map(Side::Left);
+            for side in left.into_iter().chain([Side::Right]) {
                 let lines = Lines {
                     matrix: stored.view(),
-                    together: 1,
-                    order,
+                    side,
                 };
-                let (mut plain, mut fast) = (vec![0; PLACE], vec![0; PLACE]);
-                let mut counts = [0; 2];
-                for half in 0..2 {
-                    let (rows, places) = (0..shape.0, 0..shape.1);
-                    let out = &mut plain[..PLACE];
-                    counts[0] = cut_plainly(lines, rows.clone(), places.clone(), half, out);
-                    let out = &mut fast[..PLACE];
-                    // SAFETY: where tiles are AVX-512BW is.
-                    counts[1] = unsafe { processor::cut_tile(lines, rows, places, half, out) };
-                }
-                assert_eq!(counts[0], counts[1]);
-                assert_eq!(fast, plain, "kind {kind}, transposed {transposed}");
-                tiles.push(fast);
+                let inverses = [2.0_f32.powi(20); ROWS];
+                // Digits that are not there may be left as they were.
+                let (mut plain, mut fast) = (vec![0; room], vec![0; room]);
+                let (all, inner) = (0..shape.0, 0..shape.1);
+                let places = |digit| digit * TILE;
+                let count = cut_plainly(
+                    lines,
+                    all.clone(),
+                    inner.clone(),
+                    &inverses,
+                    places,
+                    &mut plain,
+                );
+                // SAFETY: where tiles are AVX-512BW is.
+                let same =
+                    unsafe { processor::cut_tile(lines, all, inner, &inverses, places, &mut fast) };
+                assert_eq!(same, count, "kind {kind}, transposed {transposed}");
+                assert!(
+                    count.is_none() || fast == plain,
+                    "kind {kind}, transposed {transposed}"
+                );
+            }
+            let mut bits = [[[0; WIDTH]; 4]; 2];
+            largest_plainly(stored.view(), &mut bits[0]);
+            // SAFETY: where tiles are AVX-512 is.
+            unsafe { processor::largest(stored.view(), &mut bits[1]) };
+            assert_eq!(bits[0], bits[1]);
+        }
+    }
+}
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[test]
+fn products_of_tiles_agree_with_their_plain_twin() {
+    if !amx::available() {
+        eprintln!("skipped: this processor has no tiles of bytes");
+        return;
+    }
+    let mut rng = Stream::new(3, Purpose::Weights, 0).rng(0);
+    let mut any =
+        |length: usize| -> Vec<u32> { (0..length).map(|_| rng.below(u32::MAX)).collect() };
+    let (left, right) = (any(DIGITS * 3 * 2 * TILE), any(DIGITS * 3 * 2 * TILE));
+    let mut pairs = Pairs::default();
+    for (digits, count, levels) in [
+        ([1, 0, 1], 3, vec![2; 3]),
+        ([3, 2, 1], 3, vec![3, 5, 6]),
+        ([1, 1, 1], 1, vec![3]),
+        ([0; 3], 3, vec![]),
+    ] {
+        pairs.find(&digits, count);
+        let lengths: Vec<_> = pairs.levels().map(<[Pair]>::len).collect();
+        assert_eq!(lengths, levels);
+        let set_up = Tiles::set_up();
+        for (halves, level) in [[true; 2], [true, false], [false, true], [false; 2]]
+            .into_iter()
+            .flat_map(|halves| pairs.levels().map(move |level| (halves, level)))
+        {
+            let mut sums = [[7; SUMS]; 2];
+            multiply(&set_up, level, halves, &left, &right, &mut sums[0]);
+            multiply_plainly(level, &left, &right, &mut sums[1]);
+            let there = |place: usize| {
+                (halves[0] || place / STRIP < ROWS) && (halves[1] || place % STRIP < ROWS)
+            };
+            for place in (0..SUMS).filter(|place| there(*place)) {
+                assert_eq!(sums[0][place], sums[1][place]);
             }
         }
-        let set_up = Tiles::set_up();
-        let mut sums = [[1.0; STRIP * STRIP]; 2];
-        for begin in [true, false] {
-            let parts = [PARTS as u8];
-            let (left, right) = ((&tiles[0][..], &parts[..]), (&tiles[1][..], &parts[..]));
-            multiply(&set_up, begin, left, right, &mut sums[0]);
-            let pair = |first: usize, second: usize| [first, second].map(|part| part * 2 * TILE);
-            let places = [
-                pair(0, 0),
-                pair(0, 1),
-                pair(0, 2),
-                pair(1, 0),
-                pair(1, 1),
-                pair(2, 0),
-            ];
-            multiply_plainly(&places, begin, left.0, right.0, &mut sums[1]);
-        }
-        for (fast, plain) in sums[0].iter().zip(&sums[1]) {
-            let bound = if kind < 2 {
-                0.0
-            } else {
-                1e-5 * plain.abs().max(10.0)
-            };
-            assert!(
-                (fast - plain).abs() <= bound,
-                "kind {kind}: {fast} for {plain}"
+    }
+    let sums: Vec<i32> = any(DIGITS * SUMS)
+        .into_iter()
+        .map(|x| x.cast_signed() >> 8)
+        .collect();
+    let scales = std::array::from_fn(|place| 0.01 + place as f32);
+    for (levels, keep, first) in [(3, 0.0, 0), (1, 0.5, 32), (0, 1.0, 32), (2, 1.0, 0)] {
+        let mut outs = [(); 2].map(|()| random(STRIP - 5, 50, ANY, 4));
+        for (out, by) in outs.iter_mut().zip([add, add_plainly]) {
+            let rows = out
+                .outer_iter_mut()
+                .map(|row| row.into_slice().expect("a row"));
+            by(
+                keep,
+                &scales,
+                levels,
+                &sums,
+                first,
+                &mut rows.collect::<Vec<_>>(),
             );
         }
+        assert_eq!(outs[0], outs[1]);
     }
 }
