@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 
-NAMES = ["rbm", "paths", "dbn", "gibbs", "cost", "count", "keys", "kmeans", "fit", "fig2"]
+NAMES = ["rbm", "paths", "dbn", "sizes", "gibbs", "cost", "count", "keys", "kmeans", "fit", "fig2"]
 HEAD = ["what", "threads", "ours", "peer or bound", "ratio (spread)", "needed", "holds"]
 
 
@@ -34,6 +34,12 @@ def arguments() -> argparse.Namespace:
         default=[1, 2],
         metavar="N,…",
         help="numbers of threads [default: 1,2]",
+    )
+    parser.add_argument(
+        "--picture",
+        type=pathlib.Path,
+        metavar="FILE",
+        help="where the curves of `sizes` go, svg or png [default: beside the table]",
     )
     chosen = parser.parse_args()
     if unknown := set(chosen.names) - set(NAMES):
@@ -66,7 +72,7 @@ def main() -> None:
             f"{context.rounds} rounds (rbm products: 60 blocks, with quartiles), in brackets the "
             "smallest and the largest; against a peer it says how many times faster we are.",
         ]
-        rows, rest = [], []
+        rows, rest, curves = [], [], []
         for benchmark in chosen.names or NAMES:
             started = time.perf_counter()
             print(f"measuring {benchmark} …", file=sys.stderr, flush=True)
@@ -75,7 +81,9 @@ def main() -> None:
             except ImportError as error:
                 part = harness.Part(remarks=[f"{benchmark}: skipped: {error}"])
             rows += [row.cells() for row in part.rows]
-            rest += [f"## {benchmark}", *part.tables] if part.tables else []
+            tables = [*part.tables, *(curve.table() for curve in part.curves)]
+            rest += [f"## {benchmark}", *tables] if tables else []
+            curves += part.curves
             rest += ["\n".join(f"- {remark}" for remark in part.remarks)] if part.remarks else []
             seconds = time.perf_counter() - started
             print(f"… {benchmark} took {seconds:.0f} s", file=sys.stderr, flush=True)
@@ -85,13 +93,27 @@ def main() -> None:
                 f"on {os.cpu_count()} cores).** Ratios with as many threads as cores mean little then: "
                 "libraries whose threads wait for each other stand still whenever one loses its core."
             )
-        text = "\n\n".join([*report, harness.markdown(HEAD, rows), *rest]) + "\n"
-    print(text)
     results = harness.HERE / "results"
     results.mkdir(exist_ok=True)
     file = results / f"{datetime.datetime.now():%Y-%m-%d-%H%M%S}.md"
+    written = [file]
+    table = [harness.markdown(HEAD, rows)] if rows else []
+    if curves:
+        path = chosen.picture or file.with_suffix(".svg")
+        try:
+            from side_by_side import picture
+
+            picture.draw(curves, path)
+        except ImportError as error:
+            rest.append(f"- no picture: {error}")
+        else:
+            rest.insert(0, f"![Cost against size]({path.name})")
+            written.append(path)
+    text = "\n\n".join([*report, *table, *rest]) + "\n"
+    print(text)
     file.write_text(text)
-    print(f"written to {file.relative_to(harness.ROOT)}", file=sys.stderr)
+    for path in written:
+        print(f"written to {os.path.relpath(path)}", file=sys.stderr)
 
 
 def data_set() -> str:

@@ -57,11 +57,29 @@ class Row:
 
 
 @dataclasses.dataclass
+class Curve:
+    """What something costs as one size of it grows: seconds of every side, None where it was not measured."""
+
+    title: str
+    size: str
+    sizes: list[int]
+    seconds: dict[str, list[float | None]]
+
+    def table(self) -> str:
+        lines = [
+            [f"{size:,}", *("" if value is None else show(value) for value in values)]
+            for size, *values in zip(self.sizes, *self.seconds.values())
+        ]
+        return f"{self.title}:\n\n" + markdown([self.size, *self.seconds], lines)
+
+
+@dataclasses.dataclass
 class Part:
-    """What one benchmark found: rows of the common table, a table of its own, remarks."""
+    """What one benchmark found: rows of the common table, tables and curves of its own, remarks."""
 
     rows: list[Row] = dataclasses.field(default_factory=list)
     tables: list[str] = dataclasses.field(default_factory=list)
+    curves: list[Curve] = dataclasses.field(default_factory=list)
     remarks: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -77,6 +95,12 @@ class Context:
     data: str
     """Their name: mnist or digits."""
     scratch: pathlib.Path
+
+    def observations(self) -> int:
+        """How many images there are."""
+        import numpy
+
+        return len(numpy.load(self.images, mmap_mode="r"))
 
 
 @dataclasses.dataclass

@@ -20,6 +20,7 @@ from side_by_side.harness import (
 )
 
 HIDDEN = 500
+BATCH = 100
 # What we do: options of training, and of the environment.
 OURS = {
     "mean visible units": ("", {}),
@@ -43,7 +44,13 @@ def measure(context: Context) -> Part:
             for name in OURS:
                 sides[name] = lambda name=name: ours(context, threads, name, errors)
             for name, (module, options, needed) in PEERS.items():
-                options = {"images": context.images, "hidden": HIDDEN, **options}
+                options = {
+                    "images": context.images,
+                    "hidden": HIDDEN,
+                    "batch": BATCH,
+                    "updates": context.observations() // BATCH,
+                    **options,
+                }
                 try:
                     process = stack.enter_context(peer(module, threads, **options))
                 except Missing as error:

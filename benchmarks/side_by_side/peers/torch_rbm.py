@@ -1,4 +1,4 @@
-"""One pass of a 784-500 machine in PyTorch, in one of the ways of `torch_machine`."""
+"""Some updates of one machine in PyTorch, in one of the ways of `torch_machine`."""
 
 import time
 
@@ -12,15 +12,13 @@ except ImportError as error:
 
 from side_by_side.peers.torch_machine import KINDS, order
 
-BATCH = 100
-
 chosen = options()
 torch.set_num_threads(chosen["threads"])
 torch.manual_seed(1)
 data = torch.from_numpy(numpy.load(chosen["images"]))
-machine = KINDS[chosen["kind"]](data.shape[1], chosen["hidden"], BATCH, 0.1)
-batches = order(len(data), BATCH)
-per_pass = len(data) // BATCH
+batch = chosen["batch"]
+machine = KINDS[chosen["kind"]](data.shape[1], chosen["hidden"], batch, 0.1)
+batches = order(len(data), batch)
 
 
 @torch.inference_mode()
@@ -39,9 +37,12 @@ def reconstruction_error() -> float:
     return float((v - torch.sigmoid(h @ machine.weights.T + machine.visible_bias)).square().mean())
 
 
-def one_pass() -> dict:
-    return {"seconds": train(per_pass), "reconstruction_error": reconstruction_error()}
+def round_() -> dict:
+    return {
+        "seconds": train(chosen["updates"]),
+        "reconstruction_error": reconstruction_error(),
+    }
 
 
-train(per_pass // 10)
-answer({"version": f"PyTorch {torch.__version__}"}, one_pass)
+train(chosen["updates"] // 10)
+answer({"version": f"PyTorch {torch.__version__}"}, round_)
