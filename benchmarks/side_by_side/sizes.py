@@ -27,9 +27,9 @@ KEYS = [10**4, 10**5, 10**6, 10**7]
 CLUSTERS = [16, 64, 256, 1024]
 COUNTS = [1_000, 10_000, 100_000]
 # Beyond so many hidden units a pass of scikit-learn takes minutes.
-SLOW = 500
-# Multiplications of the updates of one round, about: some tenths of a second.
-WORK = 8e10
+SLOW = 250
+# Multiplications of the updates of one round, about: a tenth of a second or two.
+WORK = 4e10
 ROUNDS = 3
 
 

@@ -9,13 +9,13 @@
 //! What comes out lies within inner · 2⁻²⁰ · (largest of the column) of the exact product, before it is rounded to
 //! single precision; for pixels and states within 2⁻²² · (their sum) · (largest of the column).
 
+mod cut;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod processor;
 #[cfg(test)]
 mod tests;
 
 use std::cell::RefCell;
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
@@ -23,6 +23,7 @@ use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 use crate::Workers;
 use crate::aligned::Aligned;
 use crate::amx::{self, ROW, ROWS, Tiles};
+use crate::parts::cut::{Lines, Side, units};
 
 /// Digits of a number.
 const DIGITS: usize = 3;
@@ -43,17 +44,10 @@ const TOGETHER: usize = 32;
 /// Terms whose sums whole numbers of 32 bits surely hold: three pairs of digits, 255 · 128 at most.
 const MOST_TERMS: usize = 1 << 14;
 
-/// What 1 is in units of the left matrix's last digit but three bits.
-const ONE: f32 = 255.0 * 8192.0;
-/// By how many bits that is shifted up to three whole digits.
-const SHIFT: u32 = 3;
 /// What a digit counts of the one before.
 const LESS: f32 = 1.0 / 256.0;
 /// What the product of two first digits counts of the right one's unit.
 const FIRST: f32 = 65_536.0 / 255.0;
-
-/// For lines whose numbers are multiples of what they are.
-const UNIT: [f32; ROWS] = [1.0; ROWS];
 
 /// Fewer multiplications are not worth cutting matrices into digits.
 const LEAST_WORK: usize = 1 << 17;
@@ -63,21 +57,6 @@ const LEAST_ROWS: usize = 10;
 const PARALLEL_FROM: usize = 1 << 15;
 /// More rows are multiplied so many at a time, which bounds the memory.
 pub(crate) const MOST_ROWS: usize = 1024;
-
-/// One matrix as lines along the inner dimension: the left one's rows or the right one's columns.
-#[derive(Clone, Copy)]
-struct Lines<'a> {
-    matrix: ArrayView2<'a, f32>,
-    side: Side,
-}
-
-#[derive(Clone, Copy)]
-enum Side {
-    /// Rows of tiles are lines; numbers times this are not negative.
-    Left(f32),
-    /// Rows of tiles are sixteenths of the inner dimension.
-    Right,
-}
 
 /// The left matrix of a product, cut into digits.
 pub(crate) struct InParts {
@@ -189,7 +168,7 @@ impl InParts {
                         continue;
                     }
                     let places = |digit| place(half, digit);
-                    *count = lines.cut_tile(range, tile, &UNIT, places, tiles);
+                    *count = lines.cut_tile(range, tile, places, tiles);
                     if count.is_none() {
                         possible.store(false, Ordering::Relaxed);
                         return;
@@ -268,70 +247,23 @@ impl InParts {
 /// multiples of `units`. Gives how many digits are not 0 everywhere.
 fn cut_columns(right: ArrayView2<f32>, units: &[f32; STRIP], tiles: &mut [u32]) -> u8 {
     let depth = right.nrows().div_ceil(DEPTH);
-    let lines = Lines {
-        matrix: right.reversed_axes(),
-        side: Side::Right,
-    };
     let mut most = 0;
     for (half, units) in units.as_chunks::<ROWS>().0.iter().enumerate() {
-        let inverses = units.map(f32::recip);
+        let lines = Lines {
+            matrix: right.reversed_axes(),
+            side: Side::Right(units.map(f32::recip)),
+        };
         let range = half * ROWS..(half * ROWS + ROWS).min(right.ncols());
         if range.is_empty() {
             continue;
         }
         for tile in 0..depth {
             let places = |digit| ((digit * depth + tile) * 2 + half) * TILE;
-            let count = lines.cut_tile(range.clone(), tile, &inverses, places, tiles);
+            let count = lines.cut_tile(range.clone(), tile, places, tiles);
             most = most.max(count.expect("any number fits the right side"));
         }
     }
     most
-}
-
-/// The whole numbers of a column at most: three digits up to 127.
-const MOST: f32 = 8_355_711.0;
-
-/// Of what power of two the numbers of each column are made multiples, by strip; not a number if one is infinite or
-/// not a number.
-fn units(right: ArrayView2<f32>) -> Vec<[f32; STRIP]> {
-    let mut bits = vec![[0; STRIP]; right.ncols().div_ceil(STRIP)];
-    largest(right, bits.as_flattened_mut().as_chunks_mut().0);
-    bits.into_iter().map(|bits| bits.map(unit)).collect()
-}
-
-/// The bits of each column's number that is largest in size.
-fn largest(right: ArrayView2<f32>, largest: &mut [[u32; WIDTH]]) {
-    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if amx::available() {
-        // SAFETY: the processor has AVX-512, as was asked.
-        unsafe { processor::largest(right, largest) };
-        return;
-    }
-    largest_plainly(right, largest);
-}
-
-/// The plain twin.
-fn largest_plainly(right: ArrayView2<f32>, largest: &mut [[u32; WIDTH]]) {
-    let largest = largest.as_flattened_mut();
-    for ((_, column), x) in right.indexed_iter() {
-        largest[column] = largest[column].max(x.abs().to_bits());
-    }
-}
-
-/// The [unit](units) of a column of which these are the bits of the largest number.
-fn unit(bits: u32) -> f32 {
-    if !f32::from_bits(bits).is_finite() {
-        return f32::NAN;
-    }
-    // So that neither they nor their inverses leave the range of single precision.
-    let largest = f32::from_bits(bits).max(2.0_f32.powi(-100));
-    let power = f32::from_bits(largest.to_bits() & 0x7f80_0000);
-    let unit = power * 2.0_f32.powi(-22);
-    if largest <= MOST * unit {
-        unit
-    } else {
-        2.0 * unit
-    }
 }
 
 /// Where, in bytes, tiles begin that are multiplied: two of the left matrix, one below the other, and two of the right
@@ -473,73 +405,4 @@ fn add_plainly(
             };
         }
     }
-}
-
-impl Lines<'_> {
-    /// Cuts tile `tile` of the inner dimension of at most 16 lines into digits of multiples of `units`, by whose
-    /// inverses they are multiplied. Gives the number of digits that are not 0, which are written
-    /// to their `places`; nothing if a number does not fit the side.
-    fn cut_tile(
-        self,
-        lines: Range<usize>,
-        tile: usize,
-        inverses: &[f32; ROWS],
-        places: impl Fn(usize) -> usize,
-        out: &mut [u32],
-    ) -> Option<u8> {
-        let inner = tile * DEPTH..((tile + 1) * DEPTH).min(self.matrix.ncols());
-        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-        if amx::available() {
-            // SAFETY: the processor has AVX-512BW, as was asked.
-            return unsafe { processor::cut_tile(self, lines, inner, inverses, places, out) };
-        }
-        cut_plainly(self, lines, inner, inverses, places, out)
-    }
-}
-
-/// The plain twin.
-fn cut_plainly(
-    from: Lines,
-    lines: Range<usize>,
-    inner: Range<usize>,
-    inverses: &[f32; ROWS],
-    places: impl Fn(usize) -> usize,
-    out: &mut [u32],
-) -> Option<u8> {
-    let mut count = 0;
-    for (line, inverse) in inverses.iter().enumerate() {
-        for place in 0..DEPTH {
-            let at = (lines.start + line, inner.start + place);
-            let value = if at.0 < lines.end && at.1 < inner.end {
-                from.matrix[at]
-            } else {
-                0.0
-            };
-            let whole = |factor: f32| (value * factor).round_ties_even() as i32;
-            let bytes = match from.side {
-                Side::Left(sign) => {
-                    let whole = whole(ONE * sign);
-                    if value.is_nan() || !(0..=ONE as i32).contains(&whole) {
-                        return None;
-                    }
-                    whole << SHIFT
-                }
-                // Carries what does not fit into a signed digit.
-                Side::Right => (whole(*inverse) + 0x8080) ^ 0x8080,
-            };
-            let (fourth, byte) = (place % WIDTH, place / WIDTH);
-            let word = match from.side {
-                Side::Left(_) => line * WIDTH + fourth,
-                Side::Right => fourth * WIDTH + line,
-            };
-            for (digit, number) in bytes.to_le_bytes()[..DIGITS].iter().rev().enumerate() {
-                let out = &mut out[places(digit) + word];
-                *out = *out & !(0xff << (8 * byte)) | u32::from(*number) << (8 * byte);
-                if *number != 0 {
-                    count = count.max(digit as u8 + 1);
-                }
-            }
-        }
-    }
-    Some(count)
 }

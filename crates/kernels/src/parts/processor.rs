@@ -14,11 +14,10 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, Axis};
 
-use super::{
-    BYTES, DEPTH, DIGITS, LESS, Lines, ONE, Pair, ROW, ROWS, SHIFT, STRIP, Side, TILE, WIDTH,
-};
+use super::cut::{Lines, ONE, SHIFT, Side};
+use super::{BYTES, DEPTH, DIGITS, LESS, Pair, ROW, ROWS, STRIP, TILE, WIDTH};
 
-/// [`super::cut_plainly`].
+/// [`super::cut::cut_plainly`].
 ///
 /// # Safety
 /// Where AVX-512BW is available.
@@ -26,7 +25,6 @@ pub(super) unsafe fn cut_tile(
     from: Lines,
     lines: Range<usize>,
     inner: Range<usize>,
-    inverses: &[f32; ROWS],
     places: impl Fn(usize) -> usize,
     out: &mut [u32],
 ) -> Option<u8> {
@@ -59,8 +57,8 @@ pub(super) unsafe fn cut_tile(
         match (from.side, along) {
             (Side::Left(sign), true) => left::<true>(&rows, sign, places, out),
             (Side::Left(sign), false) => left::<false>(&rows, sign, places, out),
-            (Side::Right, true) => Some(right::<true>(&rows, inverses, places, out)),
-            (Side::Right, false) => Some(right::<false>(&rows, inverses, places, out)),
+            (Side::Right(factors), true) => Some(right::<true>(&rows, &factors, places, out)),
+            (Side::Right(factors), false) => Some(right::<false>(&rows, &factors, places, out)),
         }
     }
 }
@@ -164,15 +162,15 @@ unsafe fn left<const ALONG: bool>(
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn right<const ALONG: bool>(
     rows: &Rows,
-    inverses: &[f32; ROWS],
+    factors: &[f32; ROWS],
     places: impl Fn(usize) -> usize,
     out: &mut [u32],
 ) -> u8 {
-    let (all, carry) = (load(inverses), _mm512_set1_epi32(0x8080));
+    let (all, carry) = (load(factors), _mm512_set1_epi32(0x8080));
     let mut any = [_mm512_setzero_si512(); DIGITS];
     let places = [0, 1, 2].map(places);
-    for (row, inverse) in inverses.iter().enumerate() {
-        let factor = if ALONG { _mm512_set1_ps(*inverse) } else { all };
+    for (row, factor) in factors.iter().enumerate() {
+        let factor = if ALONG { _mm512_set1_ps(*factor) } else { all };
         // SAFETY: the caller's.
         let numbers = unsafe { rows.row::<ALONG>(row) }.map(|x| {
             let whole = _mm512_cvtps_epi32(_mm512_mul_ps(x, factor));
@@ -277,7 +275,7 @@ fn some(places: usize) -> u16 {
     }
 }
 
-/// [`super::largest_plainly`].
+/// [`super::cut::largest_plainly`].
 #[target_feature(enable = "avx512f")]
 pub(super) fn largest(right: ArrayView2<f32>, largest: &mut [[u32; WIDTH]]) {
     let bits = |numbers| _mm512_castps_si512(_mm512_abs_ps(numbers));
