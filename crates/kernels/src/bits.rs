@@ -3,7 +3,7 @@
 use ndarray::{ArrayView2, ArrayViewMut1};
 use pulp::Arch;
 
-use crate::Workers;
+use crate::{Workers, vectorized};
 
 /// Rows that look for their nearest together: the others are read once for all of them.
 const TOGETHER: usize = 16;
@@ -41,7 +41,8 @@ impl BitRows {
         for (row, values) in values.outer_iter().enumerate() {
             let values = values.as_slice().expect("a row of a standard layout");
             let words = packed.row_mut(row);
-            arch.dispatch(
+            vectorized(
+                arch,
                 #[inline(always)]
                 || pack_row(values, threshold, words),
             );
@@ -105,7 +106,8 @@ impl BitRows {
         assert_eq!(out.len(), self.bits, "one number per bit");
         let out = out.as_slice_mut().expect("numbers that lie side by side");
         let words = self.row(row);
-        Arch::new().dispatch(
+        vectorized(
+            Arch::new(),
             #[inline(always)]
             || expand_row(words, out),
         );
@@ -124,7 +126,8 @@ impl BitRows {
         let arch = Arch::new();
         workers.for_each_chunk(&mut nearest, TOGETHER, |chunk, nearest| {
             let rows = &self.words[(chunk * TOGETHER * width).min(self.words.len())..];
-            arch.dispatch(
+            vectorized(
+                arch,
                 #[inline(always)]
                 || nearest_rows(rows, &among.words, width, nearest),
             );

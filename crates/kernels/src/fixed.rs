@@ -2,6 +2,8 @@
 
 use pulp::Arch;
 
+use crate::vectorized;
+
 /// 1.5·2⁵²: adding it rounds to a whole number, left in the low bits.
 const MAGIC: f64 = 6_755_399_441_055_744.0;
 
@@ -17,7 +19,8 @@ pub fn add_fixed(sums: &mut [i64], row: &[f32], scale: &[f64], joins: bool) {
         sums.len() == row.len() && row.len() == scale.len(),
         "one sum and one scale per number"
     );
-    Arch::new().dispatch(
+    vectorized(
+        Arch::new(),
         #[inline(always)]
         || add(sums, row, scale, joins),
     );

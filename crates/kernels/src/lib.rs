@@ -10,6 +10,8 @@
 #![allow(clippy::inline_always)]
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
+use pulp::{Arch, Simd, WithSimd};
+
 mod aligned;
 mod amx;
 mod bits;
@@ -33,6 +35,24 @@ pub use product::{dense_product, product};
 pub use sampling::{Draw, conditional, instruction_set, sigmoid, softplus};
 pub use sparse::{SparseWeights, Way};
 pub use workers::{Workers, WorkersError};
+
+/// Runs `work` as code for the widest vectors of this machine.
+///
+/// [`Arch::dispatch`] itself calls a closure that only borrows through a function in between, which may not be inlined
+/// and is then code for the narrowest ones.
+#[inline(always)]
+fn vectorized<R>(arch: Arch, work: impl FnMut() -> R) -> R {
+    struct Work<F>(F);
+    impl<R, F: FnMut() -> R> WithSimd for Work<F> {
+        type Output = R;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(mut self, _: S) -> R {
+            (self.0)()
+        }
+    }
+    arch.dispatch(Work(work))
+}
 
 /// Whether the environment asks, by `RESREL_PLAIN=1`, to do without matrix tiles and without passing over zeros: what
 /// is left is slower and runs anywhere.

@@ -2,6 +2,8 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use crate::vectorized;
+
 /// Centres of a panel: scored together, stored coordinate by coordinate.
 pub const PANEL: usize = 32;
 /// Partial sums of a squared distance: four vectors of the widest instruction set.
@@ -48,7 +50,8 @@ pub fn panel_scores(
 #[must_use]
 pub fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len(), "points of one space");
-    Arch::new().dispatch(
+    vectorized(
+        Arch::new(),
         #[inline(always)]
         || squared_distance_plain(a, b),
     )

@@ -10,7 +10,7 @@ use crate::parts::{self, InParts, MOST_ROWS};
 use crate::philox::{GROUP, LANES, Stream};
 use crate::product::{Blocks, Target, assert_shapes, block_product, blocks};
 use crate::zeros::MostlyZero;
-use crate::{Workers, plain};
+use crate::{Workers, plain, vectorized};
 
 /// Where the random numbers of a sample come from, and where the sample goes.
 #[derive(Debug)]
@@ -142,7 +142,8 @@ pub(crate) fn by_blocks(
             None => {
                 for mut row in out.outer_iter_mut() {
                     let row = row.as_slice_mut().expect("a row of a standard layout");
-                    arch.dispatch(
+                    vectorized(
+                        arch,
                         #[inline(always)]
                         || sigmoid_row(row, bias),
                     );

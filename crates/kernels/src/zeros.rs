@@ -9,9 +9,9 @@ use std::ops::Range;
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::Workers;
 use crate::aligned::Aligned;
 use crate::bits::low_bits;
+use crate::{Workers, vectorized};
 
 /// Inner places of a word.
 const WORD: usize = 64;
@@ -84,7 +84,8 @@ impl<'a> MostlyZero<'a> {
         workers.for_each_chunk(&mut self.words, rows, |word, words| {
             let first = word * WORD;
             let width = WORD.min(inner - first);
-            arch.dispatch(
+            vectorized(
+                arch,
                 #[inline(always)]
                 || {
                     for (row, word) in words.iter_mut().enumerate() {
@@ -102,7 +103,8 @@ impl<'a> MostlyZero<'a> {
         workers.for_each_chunk(&mut self.words, rows, |word, words| {
             let first = word * WORD;
             let places = first..inner.min(first + WORD);
-            arch.dispatch(
+            vectorized(
+                arch,
                 #[inline(always)]
                 || {
                     for (bit, place) in places.enumerate() {

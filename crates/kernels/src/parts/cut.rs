@@ -7,7 +7,7 @@ use ndarray::ArrayView2;
 use crate::amx::{self, ROWS};
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor;
-use crate::parts::{BYTES, DEPTH, DIGITS, STRIP, WIDTH};
+use crate::parts::{DEPTH, DIGITS, STRIP, WIDTH};
 
 /// What 1 is in units of the left matrix's last digit but three bits.
 pub(super) const ONE: f32 = 255.0 * 8192.0;
