@@ -86,6 +86,10 @@ class Products(Fast):
     """The three products of `Fast` alone: what no update whose numbers are all multiplied in single precision goes
     below."""
 
+    def __init__(self, visible: int, hidden: int, batch: int, rate: float):
+        super().__init__(visible, hidden, batch, rate)
+        self.v.uniform_()
+
     def update(self, data: torch.Tensor, chosen: torch.Tensor) -> None:
         torch.mm(self.h_model, self.weights_back, out=self.v_model)
         torch.mm(self.v, self.weights, out=self.p)

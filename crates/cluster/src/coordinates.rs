@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use ndarray::{Array2, ArrayView2};
-use resrel_kernels::{Purpose, Stream, Workers, product, squared_distance};
+use resrel_kernels::{Purpose, Stream, Workers, dense_product, product, squared_distance};
 
 /// Points that the directions are found from.
 const SAMPLE: usize = 2048;
@@ -128,7 +128,8 @@ impl Projection {
             self.shifted(rows, shifted.as_slice_mut().expect("a standard layout"));
             let mut out = Array2::zeros((length, width - 1));
             let single = Workers::single();
-            product(
+            // Its errors are in proportion to the numbers, on which the bound relies.
+            dense_product(
                 &single,
                 0.0,
                 1.0,

@@ -2,12 +2,13 @@
 //!
 //! Numbers of the left matrix lie between 0 and 1, or between −1 and 0: pixels, states and probabilities. To the
 //! nearest multiple of 1/(255·2¹³) they are three digits to the base of 256, of which pixels k/255 and states need
-//! the first alone. Numbers of one column of the right matrix are rounded to multiples of a power of two, 2⁻²² or less
-//! of the largest: three digits from −128 to 127. Of the nine pairs of digits six are multiplied; each of the others
+//! the first alone. Numbers of one column of the right matrix are rounded to multiples of a power of two, 2⁻²¹·⁹⁹ or
+//! less of the largest: three digits from −128 to 127. Of the nine pairs of digits six are multiplied; each of the others
 //! adds up to no more than one such multiple in a term. Sums of products of bytes are whole numbers, exact in any order.
 //!
 //! What comes out lies within inner · 2⁻²⁰ · (largest of the column) of the exact product, before it is rounded to
-//! single precision; for pixels and states within 2⁻²² · (their sum) · (largest of the column).
+//! single precision; for pixels and states within 2⁻²² · (their sum) · (largest of the column). This holds for columns
+//! whose largest number lies between 2⁻¹⁰⁰ and 2¹⁰⁰. States times whole numbers are exact where single precision is.
 
 mod cut;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -46,13 +47,19 @@ const MOST_TERMS: usize = 1 << 14;
 
 /// What a digit counts of the one before.
 const LESS: f32 = 1.0 / 256.0;
-/// What the product of two first digits counts of the right one's unit.
-const FIRST: f32 = 65_536.0 / 255.0;
+/// What the product of two first digits counts of the right one's unit, times [`WHOLE`].
+const FIRST: f32 = 65_536.0;
+/// The first digit of 1 on the left.
+const WHOLE: f32 = 255.0;
+/// A left matrix whose numbers are all smaller would lose too much of them.
+const LEAST: f32 = 1.0 / 16.0;
 
 /// Fewer multiplications are not worth cutting matrices into digits.
 const LEAST_WORK: usize = 1 << 17;
-/// Nor are fewer rows, columns or terms, of which tiles are filled up.
-const LEAST_ROWS: usize = 10;
+/// Nor are fewer rows, for which the right matrix is cut,
+const LEAST_ROWS: usize = 40;
+/// or fewer columns or terms, of which tiles are filled up.
+const LEAST_COLUMNS: usize = 10;
 /// Cutting fewer elements is not worth waking a second thread for.
 const PARALLEL_FROM: usize = 1 << 15;
 /// More rows are multiplied so many at a time, which bounds the memory.
@@ -75,8 +82,8 @@ pub(crate) fn possible(left: ArrayView2<f32>, right: ArrayView2<f32>) -> bool {
     let ((rows, inner), columns) = (left.dim(), right.ncols());
     amx::available()
         && rows >= LEAST_ROWS
-        && columns >= LEAST_ROWS
-        && (LEAST_ROWS..=MOST_TERMS).contains(&inner)
+        && columns >= LEAST_COLUMNS
+        && (LEAST_COLUMNS..=MOST_TERMS).contains(&inner)
         && rows * inner * columns >= LEAST_WORK
         && [left, right].iter().all(|matrix| {
             let strides = matrix.strides();
@@ -121,6 +128,9 @@ impl Drop for InParts {
 impl InParts {
     /// Of the left matrix of a [possible] product, if its numbers are such.
     pub fn of(workers: &Workers, left: ArrayView2<f32>) -> Option<Self> {
+        if !left.iter().any(|x| x.abs() >= LEAST) {
+            return None;
+        }
         [1.0, -1.0]
             .into_iter()
             .find_map(|sign| Self::with_sign(workers, left, sign))
@@ -383,6 +393,14 @@ fn add(
     add_plainly(keep, scales, levels, sums, first, rows);
 }
 
+/// A 255th, rounded as a quotient is (nearly always; exactly where it is whole).
+fn whole_part(sum: f32) -> f32 {
+    let quotient = sum * (1.0 / WHOLE);
+    (-WHOLE)
+        .mul_add(quotient, sum)
+        .mul_add(1.0 / WHOLE, quotient)
+}
+
 /// The plain twin.
 fn add_plainly(
     keep: f32,
@@ -397,7 +415,7 @@ fn add_plainly(
             let sum = (0..levels).rev().fold(0.0, |sum, level| {
                 sum * LESS + sums[level * SUMS + place * STRIP + column] as f32
             });
-            let product = sum * scale;
+            let product = whole_part(sum) * scale;
             *out = if keep == 0.0 {
                 product
             } else {

@@ -28,6 +28,10 @@ const VECTOR: usize = 16;
 /// `keep` = 0 the old contents of `out` are not read, so they may be anything. What is infinite or not a number may
 /// come out as not a number, and beside zeros as nothing at all.
 ///
+/// Rounding is that of single precision, in proportion to the terms ([`dense_product`]); but where the processor has
+/// matrix tiles and the left matrix's numbers lie between 0 and 1, or −1 and 0, and one of them is at least 1/16 in size,
+/// it is in proportion to the largest number of a column of the right matrix: within inner · 2⁻²⁰ of it.
+///
 /// # Panics
 /// If the shapes do not fit together.
 pub fn product(

@@ -107,7 +107,7 @@ impl<'a> MostlyZero<'a> {
                 arch,
                 #[inline(always)]
                 || {
-                    for (bit, place) in places.enumerate() {
+                    for (bit, place) in places.clone().enumerate() {
                         let values = &values[place * stride..][..rows];
                         for (word, value) in words.iter_mut().zip(values) {
                             *word |= u64::from(*value != 0.0) << bit;

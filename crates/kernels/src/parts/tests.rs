@@ -1,11 +1,14 @@
-use ndarray::{Array2, ShapeBuilder, s};
+use std::ops::Range;
+
+use ndarray::{Array1, Array2, ShapeBuilder, s};
 use proptest::prelude::*;
 
 use super::cut::{MOST, cut_plainly, largest_plainly, unit};
 use super::*;
 use crate::{Purpose, Stream};
 
-/// Numbers of a kind: states, states that count negatively, pixels, probabilities and their negatives, any.
+/// Numbers of a kind: states, states that count negatively, pixels, probabilities and their negatives, any; two digits
+/// on the left, two on the right.
 fn random(rows: usize, columns: usize, kind: u8, seed: u64) -> Array2<f32> {
     let mut rng = Stream::new(seed, Purpose::Weights, kind.into()).rng(0);
     Array2::from_shape_simple_fn((rows, columns), || match kind {
@@ -13,6 +16,8 @@ fn random(rows: usize, columns: usize, kind: u8, seed: u64) -> Array2<f32> {
         1 => -f32::from(u8::from(rng.below(4) == 0)),
         2 => rng.below(256) as f32 / 255.0,
         3 => rng.uniform() as f32,
+        6 => rng.below(65_281) as f32 / 65_280.0,
+        7 => rng.below(20_001) as f32 - 10_000.0,
         4 => -(rng.uniform() as f32),
         _ => rng.normal() as f32,
     })
@@ -22,6 +27,8 @@ const STATES: u8 = 0;
 const PIXELS: u8 = 2;
 const PROBABILITIES: u8 = 3;
 const ANY: u8 = 5;
+const TWO: u8 = 6;
+const WHOLE_NUMBERS: u8 = 7;
 
 fn by(matrix: &Array2<f32>, transposed: bool) -> Array2<f32> {
     let mut stored = Array2::zeros(matrix.raw_dim().set_f(transposed));
@@ -34,19 +41,23 @@ fn parts(left: &Array2<f32>) -> InParts {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
     fn agrees_with_three_plain_loops(
-        rows in 1..90_usize, inner in 1..300_usize, columns in 1..70_usize,
-        kinds in (0..5_u8, 0..6_u8), mixed: bool, transposed: (bool, bool), seed: u64,
+        rows in 1..70_usize, inner in prop_oneof![1..200_usize, 500..600_usize], columns in 1..110_usize,
+        left in prop::sample::select(vec![0, 1, PIXELS, PROBABILITIES, 4, TWO]),
+        right in prop::sample::select(vec![0, 1, PIXELS, PROBABILITIES, ANY, WHOLE_NUMBERS]), mixed: bool, transposed: (bool, bool), seed: u64,
         keep in prop::sample::select(vec![0.0_f32, 1.0, 0.5]),
     ) {
+        let kinds = (left, right);
         let mut left = random(rows, inner, kinds.0, seed);
+        // One that is large enough, of the sign of the others.
+        left[[0, 0]] = if kinds.0 == 1 || kinds.0 == 4 { -1.0 } else { 1.0 };
         if mixed && kinds.0 == PROBABILITIES {
             // Rows with one digit beside rows with three.
             left.slice_mut(s![..rows / 2, ..]).assign(&random(rows / 2, inner, STATES, seed));
         }
-        let right = random(inner, columns, kinds.1, seed ^ 1) * 3.0;
+        let right = random(inner, columns, kinds.1, seed ^ 1);
         let start = random(rows, columns, ANY, seed ^ 2);
         let mut out = if keep == 0.0 {
             Array2::from_elem((rows, columns), f32::NAN)
@@ -72,12 +83,16 @@ proptest! {
             let rounded = f64::from(f32::EPSILON) * (2.0 * product.abs() + begun.abs());
             let error = (f64::from(*got) - begun - product).abs();
             prop_assert!(error <= bound + rounded, "{got} for {} ± {bound}", begun + product);
+            let whole = kinds.0 == STATES && [STATES, WHOLE_NUMBERS].contains(&kinds.1);
+            if whole && keep == 0.0 && product.abs() < 65_536.0 {
+                prop_assert!(error == 0.0, "{got} for {product}");
+            }
         }
     }
 }
 
 #[test]
-fn only_numbers_of_one_sign_up_to_one_are_cut() {
+fn only_numbers_of_one_sign_up_to_one_and_not_all_small_are_cut() {
     let one = |x: f32, y: f32| {
         let matrix = Array2::from_shape_fn((20, 40), |(i, j)| match (i, j) {
             (3, 4) => x,
@@ -89,6 +104,7 @@ fn only_numbers_of_one_sign_up_to_one_are_cut() {
         })
     };
     assert_eq!(one(1.0, 0.5), [true; 2]);
+    assert_eq!(one(0.01, 0.05), [false; 2]);
     assert_eq!(one(-1.0, -0.5), [true; 2]);
     assert_eq!(one(-0.0, 0.5), [true; 2]);
     assert_eq!(one(-1.0, 0.5), [false; 2]);
@@ -115,40 +131,81 @@ fn units_fit_the_largest_number() {
     for largest in [1.0, 1.9, 1.999, 3.3e37, 1e-5, 1e-38, 0.0] {
         let unit = unit(f32::to_bits(largest));
         assert!(largest / unit <= MOST && unit.is_normal() && unit.recip().is_normal());
-        assert!(unit <= largest.max(1e-30) * 2.0_f32.powi(-21));
+        assert!(unit <= largest.max(2.0_f32.powi(-100)) * 2.0_f32.powf(-21.99));
     }
 }
 
 #[test]
 fn a_last_block_of_one_column_is_multiplied_too() {
-    // 17 columns are cut into 16 and one, whose stride means nothing.
+    // Two threads cut 17 columns into 16 and one, whose stride means nothing.
     let (left, right) = (random(200, 784, PIXELS, 1), random(784, 17, ANY, 2));
-    let workers = Workers::single();
-    let mut products = [(); 2].map(|()| Array2::zeros((200, 17)));
-    let [fast, dense] = &mut products;
-    crate::product(
-        &workers,
-        0.0,
-        1.0,
-        left.view(),
-        right.view(),
-        fast.view_mut(),
-    );
-    crate::dense_product(
-        &workers,
-        0.0,
-        1.0,
-        left.view(),
-        right.view(),
-        dense.view_mut(),
-    );
-    for (fast, dense) in fast.iter().zip(dense) {
-        assert!((fast - *dense).abs() < 1e-3, "{fast} for {dense}");
+    let workers = Workers::new(2).expect("threads");
+    for transposed in [false, true] {
+        let right = by(&right, transposed);
+        let mut products = [(); 2].map(|()| Array2::zeros((200, 17)));
+        for (out, product) in products
+            .iter_mut()
+            .zip([crate::product, crate::dense_product])
+        {
+            product(
+                &workers,
+                0.0,
+                1.0,
+                left.view(),
+                right.view(),
+                out.view_mut(),
+            );
+        }
+        for (fast, dense) in products[0].iter().zip(&products[1]) {
+            assert!((fast - *dense).abs() < 1e-3, "{fast} for {dense}");
+        }
     }
 }
 
 #[test]
-fn any_number_of_threads_and_rows_gives_the_same_bits() {
+fn samples_are_those_of_their_rows_on_any_number_of_threads() {
+    // More rows than are multiplied at a time.
+    let (rows, half) = (MOST_ROWS + 200, MOST_ROWS - 300);
+    let input = random(rows, 200, PROBABILITIES, 1);
+    let weights = random(200, 150, ANY, 2) * 0.1;
+    let bias = Array1::zeros(150);
+    let stream = Stream::new(4, Purpose::Training, 0);
+    let sample = |threads: usize, rows: Range<usize>| {
+        let workers = Workers::new(threads).expect("threads");
+        let mut out = [(); 2].map(|()| Array2::zeros((rows.len(), 150)));
+        let [means, samples] = &mut out;
+        let draw = crate::Draw {
+            stream,
+            number: 3,
+            first_row: rows.start as u32,
+            samples: samples.view_mut(),
+        };
+        let input = input.slice(s![rows, ..]);
+        let (weights, bias) = (weights.view(), bias.view());
+        crate::conditional(
+            &workers,
+            1.0,
+            input,
+            weights,
+            bias,
+            means.view_mut(),
+            Some(draw),
+        );
+        out
+    };
+    let all = sample(1, 0..rows);
+    assert!((0.4..0.6).contains(&all[1].mean().expect("samples")));
+    assert_eq!(sample(3, 0..rows), all);
+    for part in [0..half, half..rows] {
+        let expected = all
+            .each_ref()
+            .map(|out| out.slice(s![part.clone(), ..]).to_owned());
+        assert_eq!(sample(2, part), expected);
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
     let right = random(784, 500, ANY, 2);
     // More than are multiplied at a time.
     let left = random(MOST_ROWS + 100, 784, PROBABILITIES, 1);
@@ -236,6 +293,7 @@ fn products_of_tiles_agree_with_their_plain_twin() {
         ([1, 0, 1], 3, vec![2; 3]),
         ([3, 2, 1], 3, vec![3, 5, 6]),
         ([1, 1, 1], 1, vec![3]),
+        ([2, 1, 0], 2, vec![2, 3, 1]),
         ([0; 3], 3, vec![]),
     ] {
         pairs.find(&digits, count);
