@@ -17,6 +17,8 @@ const SAMPLED: [f64; 6] = [1.028, 1.105, 1.123, 1.133, 1.120, 1.012];
 /// reference run by √2 of that, here three times over.
 const TOLERANCE: [f64; 6] = [0.021, 0.021, 0.021, 0.085, 0.17, 0.17];
 
+const SEEDS: u64 = 3;
+
 fn train(data: &Dataset, next_input: NextInput, seed: u64) -> Vec<Measure> {
     let mut config = DbnConfig::default();
     Preset::PaperCritical.apply(&mut config);
@@ -48,7 +50,8 @@ fn the_layers_have_the_resolution_and_relevance_of_the_reference() {
         (NextInput::Binarised, BINARISED),
         (NextInput::Sampled, SAMPLED),
     ] {
-        for seed in 1..=3 {
+        let mut means = [0.0; 6];
+        for seed in 1..=SEEDS {
             let layers = train(&data, next_input, seed);
             let sums: Vec<f64> = layers.iter().map(|m| m.sum().expect("a sum")).collect();
             println!("{next_input:?}, seed {seed}: {:.4?}", &sums[3..9]);
@@ -70,12 +73,31 @@ fn the_layers_have_the_resolution_and_relevance_of_the_reference() {
                 "H[k] is largest at {highest}"
             );
             let critical = critical(&layers).expect("a critical layer");
-            let beta = critical.beta.expect("an exponent");
             assert!(
                 ["H5", "H6", "H7"].contains(&critical.layer.as_str()),
                 "{critical:?}"
             );
-            assert!((0.6..1.7).contains(&beta), "{critical:?}");
+            // Which of the layers that their errors do not tell apart comes out largest is the seed's doing: in the
+            // reference H5 and H6 differ by .002, and their exponents by half of themselves.
+            let near_one = layers.iter().any(|layer| {
+                let largest = layer.name == critical.layer;
+                let is_alike = critical.not_told_apart.contains(&layer.name);
+                let beta = layer.beta.mle.unwrap_or(f64::NAN);
+                (largest || is_alike) && (0.6..1.7).contains(&beta)
+            });
+            assert!(near_one, "{critical:?}");
+            for (mean, sum) in means.iter_mut().zip(&sums[3..9]) {
+                *mean += sum / SEEDS as f64;
+            }
+        }
+        // A mean of three runs differs from the one by √(4/3) of the spread.
+        println!("{next_input:?}, means: {means:.4?}");
+        for ((mean, reference), tolerance) in means.iter().zip(reference).zip(TOLERANCE) {
+            let tolerance = tolerance * (2.0_f64 / 3.0).sqrt();
+            assert!(
+                (mean - reference).abs() < tolerance,
+                "{mean} for {reference} on average"
+            );
         }
     }
 }
