@@ -84,7 +84,8 @@ proptest! {
             let error = (f64::from(*got) - begun - product).abs();
             prop_assert!(error <= bound + rounded, "{got} for {} ± {bound}", begun + product);
             let whole = kinds.0 == STATES && [STATES, WHOLE_NUMBERS].contains(&kinds.1);
-            if whole && keep == 0.0 && product.abs() < 65_536.0 {
+            // Up to where 255 times their sum has no more digits than single precision.
+            if whole && keep == 0.0 && product.abs() < 49_000.0 {
                 prop_assert!(error == 0.0, "{got} for {product}");
             }
         }
