@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 import textwrap
 
-from side_by_side.harness import Curve
+from side_by_side.harness import Curve, show
 
 # Okabe and Ito's colours, which people with any kind of colour vision tell apart; markers besides.
 OURS = ["#0072B2", "#56B4E9"]
@@ -21,7 +21,7 @@ def draw(curves: list[Curve], path: pathlib.Path) -> None:
     matplotlib.use("Agg")
     # Text stays text, and the same measurements give the same file.
     matplotlib.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "resrel"}
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     rows = -(-len(curves) // COLUMNS)
     figure, places = pyplot.subplots(
@@ -40,7 +40,11 @@ def draw(curves: list[Curve], path: pathlib.Path) -> None:
             else:
                 style["color"], style["marker"] = next(colours[False])
             axes.plot(*zip(*there), label=name, **style)
-        axes.set(xscale="log", yscale="log", xlabel=curve.size, ylabel="seconds")
+        axes.set(xscale="log", yscale="log", xlabel=curve.size)
+        axes.set_xticks(curve.sizes, [f"{size:,}" for size in curve.sizes])
+        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(lambda seconds, _: show(seconds))
+        axes.minorticks_off()
         axes.set_title("\n".join(textwrap.wrap(curve.title, 52)), fontsize=10)
         axes.grid(which="major", color="#dddddd", linewidth=0.6)
         axes.legend(fontsize=8, frameon=False)
