@@ -237,7 +237,8 @@ impl Gathered<'_> {
 fn count(singles: &[&[u64]], pairs: &[&[u64]], skip: u32, mut see: impl FnMut(u64, u64)) {
     let lengths = |pieces: &[&[u64]]| pieces.iter().map(|piece| piece.len()).sum::<usize>();
     let entries = lengths(singles) + lengths(pairs) / 2;
-    let mut table = Table::new();
+    // Most partitions of few observations are small, and so must be what is gone through for each.
+    let mut table = Table::new(entries.min(PIECE));
     let bits = entries.div_ceil(PIECE).next_power_of_two().ilog2();
     let bits = bits.min(PIECE_BITS);
     if bits == 0 {
@@ -300,14 +301,19 @@ fn scatter<const WIDTH: usize>(
 /// States and their counts, by open addressing; a count of 0 is an empty slot.
 struct Table {
     slots: Vec<[u64; 2]>,
+    /// How many slots there are before any growth.
+    length: usize,
     filled: usize,
     gathered: Vec<[u64; 2]>,
 }
 
 impl Table {
-    fn new() -> Self {
+    /// For about so many entries at a time.
+    fn new(entries: usize) -> Self {
+        let length = (2 * entries).next_power_of_two();
         Self {
-            slots: vec![[0; 2]; 2 * PIECE],
+            slots: vec![[0; 2]; length],
+            length,
             filled: 0,
             gathered: Vec::new(),
         }
@@ -361,8 +367,8 @@ impl Table {
         for &[state, count] in &self.gathered[..filled] {
             see(state, count);
         }
-        if self.slots.len() > 2 * PIECE {
-            *self = Self::new();
+        if self.slots.len() > self.length {
+            *self = Self::new(self.length / 2);
         } else {
             self.slots.fill([0; 2]);
             self.filled = 0;
