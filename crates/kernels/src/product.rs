@@ -2,8 +2,7 @@
 //!
 //! Matrix tiles do the work where the processor has them and the left matrix is one of states or probabilities, else
 //! sums that pass over zeros where there are many, else `gemm`. That is called on blocks whose borders depend on the
-//! shapes alone and on
-//! stretches of the inner dimension short enough that it never cuts them itself, so that every
+//! shapes alone and on stretches of the inner dimension short enough that it never cuts them itself, so that every
 //! element is summed in one order whatever the number of threads or the size of the caches.
 
 use gemm::Parallelism;
