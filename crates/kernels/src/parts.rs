@@ -52,13 +52,13 @@ const FIRST: f32 = 65_536.0;
 /// The first digit of 1 on the left.
 const WHOLE: f32 = 255.0;
 /// A left matrix whose numbers are all smaller would lose too much of them.
-const LEAST: f32 = 1.0 / 16.0;
+const LEAST_LARGEST: f32 = 1.0 / 16.0;
 
 /// Fewer multiplications are not worth cutting matrices into digits.
 const LEAST_WORK: usize = 1 << 17;
-/// Nor are fewer rows, for which the right matrix is cut,
-const LEAST_ROWS: usize = 40;
-/// or fewer columns or terms, of which tiles are filled up.
+/// Nor are fewer rows, for which the right matrix is cut, or fewer terms, of which tiles are filled up,
+const LEAST: usize = 40;
+/// or fewer columns, for which the left one is.
 const LEAST_COLUMNS: usize = 10;
 /// Cutting fewer elements is not worth waking a second thread for.
 const PARALLEL_FROM: usize = 1 << 15;
@@ -81,9 +81,9 @@ pub(crate) struct InParts {
 pub(crate) fn possible(left: ArrayView2<f32>, right: ArrayView2<f32>) -> bool {
     let ((rows, inner), columns) = (left.dim(), right.ncols());
     amx::available()
-        && rows >= LEAST_ROWS
+        && rows >= LEAST
         && columns >= LEAST_COLUMNS
-        && (LEAST_COLUMNS..=MOST_TERMS).contains(&inner)
+        && (LEAST..=MOST_TERMS).contains(&inner)
         && rows * inner * columns >= LEAST_WORK
         && [left, right].iter().all(|matrix| {
             let strides = matrix.strides();
@@ -128,7 +128,7 @@ impl Drop for InParts {
 impl InParts {
     /// Of the left matrix of a [possible] product, if its numbers are such.
     pub fn of(workers: &Workers, left: ArrayView2<f32>) -> Option<Self> {
-        if !left.iter().any(|x| x.abs() >= LEAST) {
+        if !left.iter().any(|x| x.abs() >= LEAST_LARGEST) {
             return None;
         }
         [1.0, -1.0]
