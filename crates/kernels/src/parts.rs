@@ -393,14 +393,6 @@ fn add(
     add_plainly(keep, scales, levels, sums, first, rows);
 }
 
-/// A 255th, rounded as a quotient is (nearly always; exactly where it is whole).
-fn whole_part(sum: f32) -> f32 {
-    let quotient = sum * (1.0 / WHOLE);
-    (-WHOLE)
-        .mul_add(quotient, sum)
-        .mul_add(1.0 / WHOLE, quotient)
-}
-
 /// The plain twin.
 fn add_plainly(
     keep: f32,
@@ -415,7 +407,7 @@ fn add_plainly(
             let sum = (0..levels).rev().fold(0.0, |sum, level| {
                 sum * LESS + sums[level * SUMS + place * STRIP + column] as f32
             });
-            let product = whole_part(sum) * scale;
+            let product = sum / WHOLE * scale;
             *out = if keep == 0.0 {
                 product
             } else {

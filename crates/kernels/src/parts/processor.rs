@@ -3,13 +3,13 @@
 use std::arch::asm;
 use std::arch::x86_64::{
     __m512, __m512i, _mm512_abs_ps, _mm512_add_epi32, _mm512_add_ps, _mm512_castps_si512,
-    _mm512_cmpgt_epu32_mask, _mm512_cvtepi32_ps, _mm512_cvtps_epi32, _mm512_fmadd_ps,
-    _mm512_fnmadd_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
-    _mm512_max_epu32, _mm512_mul_ps, _mm512_or_si512, _mm512_reduce_max_epu32, _mm512_set1_epi32,
-    _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_shuffle_i32x4,
-    _mm512_slli_epi32, _mm512_srli_epi32, _mm512_storeu_si512, _mm512_ternarylogic_epi32,
-    _mm512_test_epi32_mask, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32,
-    _mm512_unpacklo_epi64, _mm512_xor_si512,
+    _mm512_cmpgt_epu32_mask, _mm512_cvtepi32_ps, _mm512_cvtps_epi32, _mm512_div_ps,
+    _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_epu32,
+    _mm512_mul_ps, _mm512_or_si512, _mm512_reduce_max_epu32, _mm512_set1_epi32, _mm512_set1_ps,
+    _mm512_setzero_ps, _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_slli_epi32,
+    _mm512_srli_epi32, _mm512_storeu_si512, _mm512_ternarylogic_epi32, _mm512_test_epi32_mask,
+    _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    _mm512_xor_si512,
 };
 use std::ops::Range;
 
@@ -316,7 +316,7 @@ pub(super) fn add(
     rows: &mut [&mut [f32]],
 ) {
     let (keeps, less) = (_mm512_set1_ps(keep), _mm512_set1_ps(LESS));
-    let (whole, part) = (_mm512_set1_ps(WHOLE), _mm512_set1_ps(1.0 / WHOLE));
+    let whole = _mm512_set1_ps(WHOLE);
     let (scales, _) = scales.as_chunks::<WIDTH>();
     let (sums, _) = sums.as_chunks::<WIDTH>();
     let halves = STRIP / WIDTH;
@@ -329,10 +329,7 @@ pub(super) fn add(
                 let sum = unsafe { _mm512_loadu_si512(sums.as_ptr().cast()) };
                 product = _mm512_add_ps(_mm512_mul_ps(product, less), _mm512_cvtepi32_ps(sum));
             }
-            // As `whole_part` does.
-            let quotient = _mm512_mul_ps(product, part);
-            let rest = _mm512_fnmadd_ps(quotient, whole, product);
-            product = _mm512_mul_ps(_mm512_fmadd_ps(rest, part, quotient), load(scales));
+            product = _mm512_mul_ps(_mm512_div_ps(product, whole), load(scales));
             if keep != 0.0 {
                 product = _mm512_add_ps(_mm512_mul_ps(keeps, load(out)), product);
             }
