@@ -24,6 +24,11 @@ pub(crate) const LANES: usize = 16;
 /// Numbers that one vector step yields.
 pub(crate) const GROUP: usize = 4 * LANES;
 
+/// Units that a group of numbers decides, two by each.
+pub(crate) const PAIRED: usize = 2 * GROUP;
+/// Marks the draw of the bits that decide what the first sixteen leave open.
+const MORE: u64 = 1 << 62;
+
 /// What a stream of random numbers is for. Each purpose has streams of its own, so that adding a
 /// draw in one place changes no number in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -127,6 +132,19 @@ pub(crate) fn philox_group<S: Simd>(
     out
 }
 
+/// The low half of a word, or (1) the high one.
+#[inline(always)]
+pub(crate) fn half(word: u32, which: usize) -> u32 {
+    word >> (16 * which) & 0xFFFF
+}
+
+/// How far a probability exceeds a fraction of 16 bits, in units of 2⁻¹⁶: 1 or more and the unit is 1, 0 or less and it
+/// is 0. What lies between, which is exact in single precision, is the probability that it is 1.
+#[inline(always)]
+pub(crate) fn excess(probability: f32, bits: u32) -> f32 {
+    probability * 65_536.0 - bits as f32
+}
+
 /// A stream of random numbers: one key, addressed by (draw, row, column).
 ///
 /// Every stream of a run is derived from its one seed by [`Stream::new`], and sub-streams by
@@ -163,6 +181,19 @@ impl Stream {
         let counter = group * LANES as u32 + within % LANES as u32;
         let [low, high] = words(draw);
         philox(self.key, [counter, row, low, high])[within as usize / LANES]
+    }
+
+    /// Whether unit `column` of `row`, which is 1 with the given probability, is 1 in draw number `draw` (below 2^62).
+    ///
+    /// Sixteen random bits decide, two units to a word: units 128 g + j and 128 g + 64 + j have the halves of word
+    /// 64 g + j. Where the bits leave it open, once in 65,536 times, 24 more decide: the probability is exact to 2⁻⁴⁰.
+    #[must_use]
+    pub fn is_one(self, draw: u64, row: u32, column: u32, probability: f32) -> bool {
+        let (pair, within) = (column / PAIRED as u32, column % PAIRED as u32);
+        let word = self.bits(draw, row, pair * GROUP as u32 + within % GROUP as u32);
+        let excess = excess(probability, half(word, within as usize / GROUP));
+        let more = || (self.bits(draw | MORE, row, column) >> 8) as f32 * 2.0_f32.powi(-24);
+        excess >= 1.0 || excess > 0.0 && more() < excess
     }
 
     /// The 64 random words of columns `64 group …` of `row`: what [`Stream::bits`] gives one by one.
@@ -317,6 +348,32 @@ mod tests {
                 assert_eq!(*word, stream.bits(1 << 40, 12, column));
             }
         }
+    }
+
+    #[test]
+    fn units_are_one_as_often_as_their_probability_says() {
+        let stream = Stream::new(11, Purpose::Training, 0);
+        // The small ones are left open by sixteen bits in all but one of the cases that matter.
+        for probability in [
+            2.0_f32.powi(-18),
+            2.0_f32.powi(-16) * 1.5,
+            0.01,
+            0.4,
+            1.0 - 2.0_f32.powi(-17),
+        ] {
+            let (rows, columns) = (512_u32, 8_192_u32);
+            let row = |row| {
+                (0..columns)
+                    .filter(move |column| stream.is_one(3, row, *column, probability))
+                    .count()
+            };
+            let ones = (0..rows).map(row).sum::<usize>() as f64;
+            let (n, p) = (f64::from(rows * columns), f64::from(probability));
+            let difference = (ones - n * p) / (n * p * (1.0 - p)).sqrt();
+            assert!(difference.abs() < 4.0, "{ones} of {n} for {p}");
+        }
+        let always = |column| stream.is_one(3, 0, column, 1.0) && !stream.is_one(3, 0, column, 0.0);
+        assert!((0..100_000).all(always));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use crate::amx::available;
 use crate::parts::{self, InParts, MOST_ROWS};
-use crate::philox::{GROUP, LANES, Stream};
+use crate::philox::{GROUP, LANES, PAIRED, Stream, excess, half};
 use crate::product::{Blocks, Target, assert_shapes, block_product, blocks};
 use crate::zeros::MostlyZero;
 use crate::{Workers, plain, vectorized};
@@ -17,7 +17,7 @@ use crate::{Workers, plain, vectorized};
 pub struct Draw<'a> {
     /// The stream of random numbers.
     pub stream: Stream,
-    /// Which draw of that stream: the number of the Gibbs step, for instance. Below 2⁶³.
+    /// Which draw of that stream: the number of the Gibbs step, for instance. Below 2⁶².
     pub number: u64,
     /// The row of the stream that belongs to row 0 here, so that parts of a whole draw the numbers
     /// that the whole would.
@@ -237,64 +237,85 @@ impl WithSimd for SampleRow<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let (draw, stream_row, first) = self.place;
-        let mut start = 0;
-        while start < self.row.len() {
-            let column = first + start;
-            let skip = column % GROUP;
-            let length = (GROUP - skip).min(self.row.len() - start);
-            let words = self
-                .stream
-                .group(simd, draw, stream_row, (column / GROUP) as u32);
-            let range = start..start + length;
-            sample_units(
-                &mut self.row[range.clone()],
-                &self.bias[range.clone()],
-                &words[skip..skip + length],
-                &mut self.samples[range],
-            );
-            start += length;
+        let end = first + self.row.len();
+        for pair in first / PAIRED..end.div_ceil(PAIRED) {
+            let words = self.stream.group(simd, draw, stream_row, pair as u32);
+            for which in 0..2 {
+                let group = pair * PAIRED + which * GROUP;
+                let columns = group.max(first)..(group + GROUP).min(end);
+                if columns.is_empty() {
+                    continue;
+                }
+                let numbers = words.map(|word| half(word, which));
+                let numbers = &numbers[columns.start - group..columns.end - group];
+                let range = columns.start - first..columns.end - first;
+                let row = &mut self.row[range.clone()];
+                let samples = &mut self.samples[range.clone()];
+                if sample_units(row, &self.bias[range], numbers, samples) {
+                    let units = row.iter().zip(numbers).zip(samples).zip(columns);
+                    for (((probability, number), sample), column) in units {
+                        let excess = excess(*probability, *number);
+                        if excess > 0.0 && excess < 1.0 {
+                            let one =
+                                self.stream
+                                    .is_one(draw, stream_row, column as u32, *probability);
+                            *sample = f32::from(u8::from(one));
+                        }
+                    }
+                }
+            }
         }
     }
 }
 
-/// Bias, sigmoid and sample of up to a group of units. What does not fill a vector is padded to one:
-/// left over, it would be worked off unit by unit, which is most of a narrow layer.
+/// Bias, sigmoid and sample of up to a group of units; whether a number leaves a sample open, which then is 0. What does
+/// not fill a vector is padded to one: left over, it would be worked off unit by unit, which is most of a narrow layer.
 #[inline(always)]
-fn sample_units(row: &mut [f32], bias: &[f32], words: &[u32], samples: &mut [f32]) {
+fn sample_units(row: &mut [f32], bias: &[f32], numbers: &[u32], samples: &mut [f32]) -> bool {
     let (rows, row_rest) = row.as_chunks_mut::<LANES>();
     let (biases, bias_rest) = bias.as_chunks::<LANES>();
-    let (words, word_rest) = words.as_chunks::<LANES>();
+    let (numbers, number_rest) = numbers.as_chunks::<LANES>();
     let (chunks, sample_rest) = samples.as_chunks_mut::<LANES>();
-    for ((row, bias), (words, samples)) in rows.iter_mut().zip(biases).zip(words.iter().zip(chunks))
+    // How near an excess comes to ½: less than ½ means between 0 and 1. A minimum costs less than two comparisons.
+    let mut nearest = [0.5; LANES];
+    for ((row, bias), (numbers, samples)) in
+        rows.iter_mut().zip(biases).zip(numbers.iter().zip(chunks))
     {
-        sample_lanes(row, bias, words, samples);
+        sample_lanes(row, bias, numbers, samples, &mut nearest);
     }
     let rest = row_rest.len();
     if rest > 0 {
         let (mut row, mut bias) = ([0.0; LANES], [0.0; LANES]);
-        let (mut words, mut samples) = ([0; LANES], [0.0; LANES]);
+        let (mut numbers, mut samples) = ([0; LANES], [0.0; LANES]);
         row[..rest].copy_from_slice(row_rest);
         bias[..rest].copy_from_slice(bias_rest);
-        words[..rest].copy_from_slice(word_rest);
-        sample_lanes(&mut row, &bias, &words, &mut samples);
+        numbers[..rest].copy_from_slice(number_rest);
+        sample_lanes(&mut row, &bias, &numbers, &mut samples, &mut nearest);
         row_rest.copy_from_slice(&row[..rest]);
         sample_rest.copy_from_slice(&samples[..rest]);
     }
+    nearest != [0.5; LANES]
 }
 
 #[inline(always)]
 fn sample_lanes(
     row: &mut [f32; LANES],
     bias: &[f32; LANES],
-    words: &[u32; LANES],
+    numbers: &[u32; LANES],
     samples: &mut [f32; LANES],
+    nearest: &mut [f32; LANES],
 ) {
     for lane in 0..LANES {
         let probability = sigmoid(row[lane] + bias[lane]);
         row[lane] = probability;
-        // 24 bits: as many as single precision resolves below 1.
-        let uniform = (words[lane] >> 8) as f32 * 2.0_f32.powi(-24);
-        samples[lane] = if uniform < probability { 1.0 } else { 0.0 };
+        let excess = excess(probability, numbers[lane]);
+        samples[lane] = if excess >= 1.0 { 1.0 } else { 0.0 };
+        let from_half = (excess - 0.5).abs();
+        nearest[lane] = if from_half < nearest[lane] {
+            from_half
+        } else {
+            nearest[lane]
+        };
     }
 }
 
@@ -359,7 +380,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_vector_path_is_the_plain_path(
-            length in 0..300_usize, first in 0..400_usize, row: u32, draw in 0..u64::MAX / 2, seed: u64,
+            length in 0..300_usize, first in 0..400_usize, row: u32, draw in 0..u64::MAX / 4, seed: u64,
         ) {
             let stream = Stream::new(seed, Purpose::Training, 0);
             let mut rng = stream.rng(1);
@@ -379,9 +400,8 @@ mod tests {
             for column in 0..length {
                 let p = 1.0 / (1.0 + (-f64::from(input[column]) - f64::from(bias[column])).exp());
                 prop_assert!((f64::from(plain[column]) - p).abs() < 1e-6);
-                let word = stream.bits(draw, row, (first + column) as u32);
-                let uniform = (word >> 8) as f32 / 16_777_216.0;
-                prop_assert_eq!(plain_samples[column] > 0.5, uniform < plain[column]);
+                let one = stream.is_one(draw, row, (first + column) as u32, plain[column]);
+                prop_assert_eq!(plain_samples[column] > 0.5, one);
             }
         }
     }
