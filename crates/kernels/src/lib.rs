@@ -15,6 +15,8 @@ use pulp::{Arch, Simd, WithSimd};
 mod aligned;
 mod amx;
 mod bits;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod fixed;
 mod gibbs;
 mod nearest;

@@ -167,6 +167,11 @@ impl Stream {
         self.derive(0, index)
     }
 
+    #[cfg(feature = "cuda")]
+    pub(crate) fn key(self) -> [u32; 2] {
+        self.key
+    }
+
     fn derive(self, tag: u32, index: u64) -> Self {
         let [low, high] = words(index);
         // The last counter word keeps derivation apart from every draw, whose `draw` stays below 2^63.

@@ -186,10 +186,23 @@ pub fn softplus(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
-/// The vector instructions in use on this machine. Results repeat bit by bit on machines that give
-/// the same name.
+/// The vector instructions in use on this machine, and the graphics card. Results repeat bit by bit on machines that
+/// give the same name.
 #[must_use]
 pub fn instruction_set() -> &'static str {
+    #[cfg(feature = "cuda")]
+    {
+        static WITH_CARD: std::sync::LazyLock<Option<String>> = std::sync::LazyLock::new(|| {
+            crate::cuda::instructions().map(|card| format!("{}+{card}", vector_instructions()))
+        });
+        if let Some(name) = &*WITH_CARD {
+            return name;
+        }
+    }
+    vector_instructions()
+}
+
+fn vector_instructions() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     {
         if available() {
@@ -294,7 +307,7 @@ fn sample_units(row: &mut [f32], bias: &[f32], numbers: &[u32], samples: &mut [f
         row_rest.copy_from_slice(&row[..rest]);
         sample_rest.copy_from_slice(&samples[..rest]);
     }
-    nearest != [0.5; LANES]
+    nearest.iter().any(|distance| *distance < 0.5)
 }
 
 #[inline(always)]
