@@ -181,6 +181,8 @@ impl DbnTrainer {
         } = *place;
         let config = self.config.training.clone();
         let mut trainer = self.start_layer(place);
+        #[cfg(feature = "cuda")]
+        trainer.move_to_card(inputs, self.seed, layer)?;
         let watched = Watched::new(inputs, place.validation, self.seed, layer);
         let per_pass = config.updates_per_pass(inputs.rows());
         let total = trainer.total_updates();
@@ -191,9 +193,13 @@ impl DbnTrainer {
             let update = trainer.update_number();
             let last = update == total;
             if update.is_multiple_of(CHECK_EVERY) || last {
+                #[cfg(feature = "cuda")]
+                trainer.fetch()?;
                 self.check_divergence(&trainer, layer, per_pass)?;
             }
             if update.is_multiple_of(per_pass) || last {
+                #[cfg(feature = "cuda")]
+                trainer.fetch()?;
                 self.seconds[layer - 1] += started.elapsed().as_secs_f64();
                 let epoch = update as f64 / per_pass as f64;
                 let monitor = watched.look(
@@ -223,6 +229,8 @@ impl DbnTrainer {
                 };
                 let stop = observer(&event).is_break();
                 if stop || (saved.elapsed() > SAVE_EVERY && !last) {
+                    #[cfg(feature = "cuda")]
+                    trainer.fetch()?;
                     self.seconds[layer - 1] += started.elapsed().as_secs_f64();
                     self.save(&trainer, place, observer)?;
                     saved = Instant::now();

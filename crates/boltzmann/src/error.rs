@@ -62,6 +62,10 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// Something went wrong on the graphics card.
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Card(#[from] resrel_kernels::cuda::CardError),
     /// A model or checkpoint file is not what it should be.
     #[error("{}: {problem}", path.display())]
     Format {

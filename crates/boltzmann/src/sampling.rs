@@ -9,10 +9,13 @@ mod tempering;
 
 pub(crate) use file::Progress;
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ndarray::{Array2, ArrayView2};
+#[cfg(feature = "cuda")]
+use resrel_kernels::cuda::{Card, CardGibbs};
 use resrel_kernels::{BitRows, Clamped, Gibbs, Purpose, Stream, TILE, Workers};
 use serde::{Deserialize, Serialize};
 
@@ -111,6 +114,9 @@ pub struct Chains {
     config: SamplingConfig,
     seed: u64,
     gibbs: Gibbs,
+    /// The same on a graphics card, if there is one.
+    #[cfg(feature = "cuda")]
+    card: Option<CardGibbs>,
     clamped: Option<Clamped>,
     replicas: Replicas,
     /// States of H_(l−1) and H_l.
@@ -141,7 +147,7 @@ impl Chains {
                 layer.row_mut(row)[unit / 64] |= u64::from(rng.below(2)) << (unit % 64);
             }
         }
-        Ok(Self::start(dbn, config, seed, layer))
+        Self::start(dbn, config, seed, layer)
     }
 
     /// Chains that start from what the network makes of `images` (rows × V, 0 … 1): each layer up to H_l
@@ -175,18 +181,29 @@ impl Chains {
         let Inputs::Bits(layer) = states else {
             unreachable!("a network has a layer");
         };
-        Ok(Self::start(dbn, config, seed, layer))
+        Self::start(dbn, config, seed, layer)
     }
 
-    fn start(dbn: &Dbn, config: &SamplingConfig, seed: u64, layer: BitRows) -> Self {
+    #[cfg_attr(
+        not(feature = "cuda"),
+        allow(clippy::unnecessary_wraps, reason = "a graphics card may refuse")
+    )]
+    fn start(dbn: &Dbn, config: &SamplingConfig, seed: u64, layer: BitRows) -> Result<Self, Error> {
         let machine = &dbn.machines[config.layer - 1];
         let groups = config.samples.div_ceil(TILE).min(GROUPS);
-        Self {
-            gibbs: Gibbs::new(
-                machine.weights.view(),
-                machine.visible_bias.view(),
-                machine.hidden_bias.view(),
-            ),
+        let (weights, visible_bias, hidden_bias) = (
+            machine.weights.view(),
+            machine.visible_bias.view(),
+            machine.hidden_bias.view(),
+        );
+        Ok(Self {
+            // Hotter replicas are few enough chains' work, and swap their states every few steps: they stay here.
+            #[cfg(feature = "cuda")]
+            card: match Card::open()?.filter(|_| config.replicas == 1) {
+                Some(card) => Some(CardGibbs::new(card, weights, visible_bias, hidden_bias)?),
+                None => None,
+            },
+            gibbs: Gibbs::new(weights, visible_bias, hidden_bias),
             replicas: Replicas::new(machine, config.replicas, &layer),
             config: config.clone(),
             seed,
@@ -201,7 +218,7 @@ impl Chains {
                 every: config.steps.div_ceil(NOTES),
                 groups: vec![Vec::new(); groups],
             },
-        }
+        })
     }
 
     /// Holds the visible units in `held` at the values (> 0.5) that they have in `images`, image
@@ -310,16 +327,7 @@ impl Chains {
             let last = (first + count).min(tiles);
             let chains = first * TILE..(last * TILE).min(self.config.samples);
             let started = Instant::now();
-            let energies = self.gibbs.run(
-                workers,
-                self.stream(),
-                steps.clone(),
-                chains,
-                self.clamped.as_ref(),
-                self.energies.every,
-                &mut self.below,
-                &mut self.layer,
-            );
+            let energies = self.advance(workers, steps.clone(), chains)?;
             let took = started.elapsed();
             self.ahead.extend(energies);
             count = next_count(count, took, workers.threads(), tiles);
@@ -352,8 +360,32 @@ impl Chains {
         Ok(true)
     }
 
+    /// Steps of some chains, on a card if there is one.
+    #[cfg_attr(
+        not(feature = "cuda"),
+        allow(clippy::unnecessary_wraps, reason = "a graphics card may refuse")
+    )]
+    fn advance(
+        &mut self,
+        workers: &Workers,
+        steps: Range<u64>,
+        chains: Range<usize>,
+    ) -> Result<Vec<Vec<f64>>, Error> {
+        let (stream, every, clamped) = (self.stream(), self.energies.every, self.clamped.as_ref());
+        #[cfg(feature = "cuda")]
+        if let Some(card) = &self.card {
+            let (below, layer) = (&mut self.below, &mut self.layer);
+            return Ok(card.run(stream, steps, chains, clamped, every, below, layer)?);
+        }
+        let (below, layer) = (&mut self.below, &mut self.layer);
+        let energies = self
+            .gibbs
+            .run(workers, stream, steps, chains, clamped, every, below, layer);
+        Ok(energies)
+    }
+
     /// The steps of the hotter replicas, and swaps where it is time for them.
-    fn temper(&mut self, workers: &Workers, dbn: &Dbn, steps: std::ops::Range<u64>) {
+    fn temper(&mut self, workers: &Workers, dbn: &Dbn, steps: Range<u64>) {
         let (stream, round) = (self.stream(), steps.end / SWAP_EVERY);
         let swap = steps.end.is_multiple_of(SWAP_EVERY);
         let held = self.clamped.as_ref();

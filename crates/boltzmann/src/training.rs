@@ -8,6 +8,9 @@
 //! One product gives the hidden units of both, and one adds both parts of the gradient to W: three
 //! products an update rather than five, and W is read and written half as often.
 
+#[cfg(feature = "cuda")]
+mod card;
+
 use std::ops::Range;
 
 use ndarray::{Array1, Array2, s};
@@ -53,6 +56,9 @@ pub struct Trainer {
     hidden: Array2<f32>,
     /// Means of sampled visible units. batch × V, or empty.
     visible_means: Array2<f32>,
+    /// Where the training goes on, if not here.
+    #[cfg(feature = "cuda")]
+    card: Option<card::OnCard>,
 }
 
 impl Trainer {
@@ -130,6 +136,8 @@ impl Trainer {
             hidden_means: Array2::zeros((2 * batch, hidden)),
             hidden: stack,
             visible_means: Array2::zeros(if sampled { (batch, visible) } else { (0, 0) }),
+            #[cfg(feature = "cuda")]
+            card: None,
         }
     }
 
@@ -180,6 +188,10 @@ impl Trainer {
     /// # Panics
     /// If `inputs` are not those that the trainer was made for.
     pub fn update(&mut self, workers: &Workers, inputs: &Inputs) {
+        #[cfg(feature = "cuda")]
+        if self.card.is_some() {
+            return self.update_on_card();
+        }
         self.gather(inputs);
         match self.config.negative_phase {
             NegativePhase::Pcd => self.persistent_phases(workers),
@@ -192,10 +204,17 @@ impl Trainer {
         self.update += 1;
     }
 
-    /// Puts the mini-batch on top of the stack. The last batch of a pass is filled up with the first
-    /// observations of the pass, so that all batches weigh the same.
+    /// Puts the mini-batch on top of the stack.
     fn gather(&mut self, inputs: &Inputs) {
         let (batch, rows) = (self.config.batch, inputs.rows());
+        let first = self.turn_to_batch(rows);
+        let chosen = (first..first + batch).map(|place| self.order[place % rows] as usize);
+        inputs.gather(chosen, self.visible.slice_mut(s![..batch, ..]));
+    }
+
+    /// The place of the mini-batch's first observation in the order of its pass, which it brings about. The last batch
+    /// of a pass is filled up with the first observations of the pass, so that all batches weigh the same.
+    fn turn_to_batch(&mut self, rows: usize) -> usize {
         let per_pass = self.config.updates_per_pass(rows);
         let (pass, within) = (self.update / per_pass, self.update % per_pass);
         if self.order_of != Some(pass) {
@@ -204,9 +223,7 @@ impl Trainer {
             self.order_stream.rng(pass).shuffle(&mut self.order);
             self.order_of = Some(pass);
         }
-        let first = within as usize * batch;
-        let chosen = (first..first + batch).map(|place| self.order[place % rows] as usize);
-        inputs.gather(chosen, self.visible.slice_mut(s![..batch, ..]));
+        within as usize * self.config.batch
     }
 
     /// Both phases with chains that go on from the last update: the last half step of the chains

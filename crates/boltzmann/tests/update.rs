@@ -111,7 +111,20 @@ impl Plain {
     }
 }
 
+/// On the processor; on a graphics card too, where the crate was built for one and there is one.
 fn compare(change: impl Fn(&mut TrainingConfig)) {
+    compare_after(&change, |_, _| {});
+    #[cfg(feature = "cuda")]
+    compare_after(&change, |trainer, inputs| {
+        let moved = trainer.move_to_card(inputs, SEED, LAYER);
+        moved.expect("a card that works");
+    });
+}
+
+fn compare_after(
+    change: impl Fn(&mut TrainingConfig),
+    prepare: impl FnOnce(&mut Trainer, &Inputs),
+) {
     let mut config = TrainingConfig {
         batch: BATCH,
         initial_weights: 0.5,
@@ -124,6 +137,7 @@ fn compare(change: impl Fn(&mut TrainingConfig)) {
     let (data, workers) = (data(), Workers::single());
     let inputs = Inputs::Borrowed(&data);
     let mut trainer = Trainer::new(&inputs, HIDDEN, &config, SEED, LAYER);
+    prepare(&mut trainer, &inputs);
     let rbm = trainer.rbm();
     let mut plain = Plain {
         weights: rbm.weights.mapv(f64::from),
@@ -139,6 +153,8 @@ fn compare(change: impl Fn(&mut TrainingConfig)) {
     };
     for update in 0..25 {
         trainer.update(&workers, &inputs);
+        #[cfg(feature = "cuda")]
+        trainer.fetch().expect("a card that works");
         plain.update(&config, &data);
         let rbm = trainer.rbm();
         assert_eq!(

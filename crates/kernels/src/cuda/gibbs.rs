@@ -62,17 +62,20 @@ impl CardGibbs {
         })
     }
 
-    /// [`Gibbs::run`](crate::Gibbs::run) of all chains.
+    /// [`Gibbs::run`](crate::Gibbs::run) of the given `chains`.
     ///
     /// # Errors
     /// If the card refuses.
     ///
     /// # Panics
-    /// If the shapes do not fit together or `every` is 0.
+    /// If the shapes do not fit together, `chains` does not begin at a multiple of [`TILE`] or reaches beyond the last,
+    /// or `every` is 0.
+    #[allow(clippy::too_many_arguments, reason = "a run is all of them")]
     pub fn run(
         &self,
         stream: Stream,
         steps: Range<u64>,
+        chains: Range<usize>,
         clamped: Option<&Clamped>,
         every: u64,
         visible: &mut BitRows,
@@ -81,9 +84,13 @@ impl CardGibbs {
         let units = (visible.bits(), hidden.bits());
         assert_eq!(units, self.weights.dim(), "one bit per unit");
         assert_eq!(visible.rows(), hidden.rows(), "one row per chain");
+        assert!(
+            chains.start.is_multiple_of(TILE) && chains.end <= hidden.rows(),
+            "chains that are there and begin with a tile"
+        );
         assert!(every > 0, "energies after every so many steps");
         if steps.is_empty() {
-            return Ok(vec![Vec::new(); hidden.rows().div_ceil(TILE)]);
+            return Ok(vec![Vec::new(); chains.len().div_ceil(TILE)]);
         }
         let card = &self.card;
         let held = match clamped {
@@ -96,8 +103,8 @@ impl CardGibbs {
             None => None,
         };
         let mut tiles = Vec::new();
-        for first in (0..hidden.rows()).step_by(CHAINS) {
-            let chains = first..hidden.rows().min(first + CHAINS);
+        for first in chains.clone().step_by(CHAINS) {
+            let chains = first..chains.end.min(first + CHAINS);
             let mut group = Group {
                 visible: card.zeros(chains.len(), units.0)?,
                 hidden: card.zeros(chains.len(), units.1)?,

@@ -296,6 +296,7 @@ fn chains_have_the_enumerated_distribution_and_energies() {
                 .run(
                     stream,
                     steps,
+                    0..chains,
                     clamped.as_ref(),
                     10,
                     &mut visible,
