@@ -70,6 +70,18 @@ fn updates(criterion: &mut Criterion) {
             group.bench_function(format!("pcd-update-{name}/threads-{threads}"), |bencher| {
                 workers.enter(|| bencher.iter(|| trainer.update(&workers, &inputs)));
             });
+            #[cfg(feature = "cuda")]
+            if threads == 1 {
+                trainer
+                    .move_to_card(&inputs, 1, 1)
+                    .expect("a card that works");
+                group.bench_function(format!("pcd-100-updates-{name}/card"), |bencher| {
+                    bencher.iter(|| {
+                        (0..100).for_each(|_| trainer.update(&workers, &inputs));
+                        trainer.fetch().expect("a card that works");
+                    });
+                });
+            }
         }
     }
     group.finish();
