@@ -6,6 +6,7 @@
 
 mod gibbs;
 mod library;
+mod matrix;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use std::sync::Arc;
 use cudarc::cublas::sys::cublasOperation_t;
 use cudarc::cublas::{CudaBlas, Gemm, GemmConfig};
 use cudarc::driver::{
-    CudaFunction, CudaSlice, CudaStream, CudaView, CudaViewMut, DeviceRepr, LaunchArgs,
-    LaunchConfig, PushKernelArg, ValidAsZeroBits,
+    CudaFunction, CudaSlice, CudaStream, DeviceRepr, LaunchArgs, LaunchConfig, PushKernelArg,
+    ValidAsZeroBits,
 };
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -23,6 +24,7 @@ use crate::{Way, plain};
 
 pub use gibbs::CardGibbs;
 use library::Library;
+pub use matrix::{CardMatrix, CardOrder, CardRows, CardRowsMut};
 
 /// Threads of a block, for kernels that have a thread an element.
 const BLOCK: u32 = 256;
@@ -66,38 +68,6 @@ pub struct Card {
     library: &'static Library,
 }
 
-/// A matrix of numbers on a card, row by row.
-#[derive(Debug)]
-pub struct CardMatrix {
-    values: CudaSlice<f32>,
-    rows: usize,
-    columns: usize,
-}
-
-/// Some rows of a matrix.
-#[derive(Debug)]
-pub struct CardRows<'a> {
-    values: CudaView<'a, f32>,
-    rows: usize,
-    columns: usize,
-}
-
-/// Some rows of a matrix, to be written.
-#[derive(Debug)]
-pub struct CardRowsMut<'a> {
-    values: CudaViewMut<'a, f32>,
-    rows: usize,
-    columns: usize,
-}
-
-/// An order of rows, on a card.
-#[derive(Debug)]
-pub struct CardOrder {
-    rows: CudaSlice<u32>,
-    /// More than any of them.
-    beyond: usize,
-}
-
 /// A sample on a card: [`Draw`](crate::Draw), and where the states count negatively.
 #[derive(Debug)]
 pub struct CardDraw<'a> {
@@ -111,54 +81,6 @@ pub struct CardDraw<'a> {
     pub samples: CardRowsMut<'a>,
     /// From this row on samples are 0 and −1.
     pub negated: usize,
-}
-
-impl CardMatrix {
-    /// Rows and columns.
-    #[must_use]
-    pub fn dim(&self) -> (usize, usize) {
-        (self.rows, self.columns)
-    }
-
-    /// All rows.
-    #[must_use]
-    pub fn all(&self) -> CardRows<'_> {
-        self.rows(0..self.rows)
-    }
-
-    /// All rows, to be written.
-    #[must_use]
-    pub fn all_mut(&mut self) -> CardRowsMut<'_> {
-        self.rows_mut(0..self.rows)
-    }
-
-    /// The given rows.
-    ///
-    /// # Panics
-    /// If there are no such rows.
-    #[must_use]
-    pub fn rows(&self, rows: Range<usize>) -> CardRows<'_> {
-        let places = rows.start * self.columns..rows.end * self.columns;
-        CardRows {
-            values: self.values.slice(places),
-            rows: rows.len(),
-            columns: self.columns,
-        }
-    }
-
-    /// The given rows, to be written.
-    ///
-    /// # Panics
-    /// If there are no such rows.
-    #[must_use]
-    pub fn rows_mut(&mut self, rows: Range<usize>) -> CardRowsMut<'_> {
-        let places = rows.start * self.columns..rows.end * self.columns;
-        CardRowsMut {
-            values: self.values.slice_mut(places),
-            rows: rows.len(),
-            columns: self.columns,
-        }
-    }
 }
 
 impl Card {
@@ -280,7 +202,7 @@ impl Card {
         );
         let length = (out.rows * out.columns) as u64;
         let (columns, first, rows) = (out.columns as u32, first as u32, order.rows.len() as u32);
-        let mut launch = self.stream.launch_builder(&self.library.gather);
+        let mut launch = self.launch(&self.library.gather);
         launch
             .arg(&data.values)
             .arg(&order.rows)
@@ -385,7 +307,7 @@ impl Card {
         assert_eq!(bias.dim(), (1, fields.columns), "one bias per unit");
         let length = (fields.rows * fields.columns) as u64;
         let units = fields.columns as u32;
-        let mut launch = self.stream.launch_builder(&self.library.means);
+        let mut launch = self.launch(&self.library.means);
         launch
             .arg(&mut fields.values)
             .arg(&bias.values)
@@ -414,7 +336,7 @@ impl Card {
         let (rows, units) = (fields.rows as u32, fields.columns as u32);
         let [low, high] = draw.stream.key();
         let (negated, keep) = (draw.negated.min(fields.rows) as u32, u32::from(keep_fields));
-        let mut launch = self.stream.launch_builder(&self.library.sample);
+        let mut launch = self.launch(&self.library.sample);
         launch
             .arg(&mut fields.values)
             .arg(&bias.values)
@@ -443,7 +365,7 @@ impl Card {
     pub fn add(&self, scale: f32, x: &CardMatrix, out: &mut CardMatrix) -> Result<(), CardError> {
         assert_eq!(x.dim(), out.dim(), "one shape");
         let length = out.values.len() as u64;
-        let mut launch = self.stream.launch_builder(&self.library.add);
+        let mut launch = self.launch(&self.library.add);
         launch
             .arg(&x.values)
             .arg(&mut out.values)
@@ -463,7 +385,7 @@ impl Card {
     pub fn multiply(&self, x: &CardMatrix, out: &mut CardMatrix) -> Result<(), CardError> {
         assert_eq!(x.dim(), out.dim(), "one shape");
         let length = out.values.len() as u64;
-        let mut launch = self.stream.launch_builder(&self.library.multiply);
+        let mut launch = self.launch(&self.library.multiply);
         launch.arg(&x.values).arg(&mut out.values).arg(&length);
         // SAFETY: the arguments are those of the kernel, which touches `length` elements of both.
         unsafe { launch_all(&mut launch, length) }
