@@ -166,7 +166,18 @@ pub(super) fn samples(group: &Group) -> Drawn {
         .iter()
         .max_by(|a, b| order(a).total_cmp(&order(b)));
     let images = best.and_then(|network| network.summary.learnt.iter().find_map(|it| it.1));
-    sampled::panel_of(best.map_or("", Network::name), images)
+    let mut drawn = sampled::panel_of(best.map_or("", Network::name), images);
+    let judged = |network: &&Network| {
+        network
+            .summary
+            .learnt
+            .iter()
+            .any(|it| it.0.quality.is_some())
+    };
+    if !best.as_ref().is_some_and(judged) {
+        drawn.panel.notes = vec!["No samples: there is no classifier to judge them.".to_owned()];
+    }
+    drawn
 }
 
 /// One number of each network or several, against its units.

@@ -201,6 +201,7 @@ fn autoencoders() {
     };
     let artefacts = draw(Figure::FigS6, &widths(task, &unsampled)).unwrap();
     assert_eq!(text(&artefacts, "figS6b.csv").lines().count(), 1);
+    assert!(text(&artefacts, "figS6f.svg").contains("No samples: there is no classifier"));
 }
 
 #[test]
