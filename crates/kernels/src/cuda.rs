@@ -1,8 +1,9 @@
 //! Machines on a graphics card of NVIDIA's: matrices that lie there, products by cuBLAS in single precision, and the
 //! [kernels](https://docs.nvidia.com/cuda/nvrtc/) between them, compiled where they run.
 //!
-//! Random numbers are those of the processor: with the same fields a sample has the same bits. Sums are rounded in
-//! another order, so a seed gives another run than on a processor, of the same distribution.
+//! A sample is decided as by [`Stream::is_one`], as [`conditional`](crate::conditional) does: with the same fields it has
+//! the same bits. Sums are rounded in another order, so a seed gives another training than on a processor, of the same
+//! distribution. [`CardGibbs`] draws other numbers than [`Gibbs`](crate::Gibbs), which has a generator of its own.
 
 mod gibbs;
 mod library;
