@@ -88,7 +88,7 @@ impl SamplingConfig {
         if self.samples == 0 || u32::try_from(self.samples).is_err() {
             return Err(Error::config("samples", self.samples, "1 to 4294967295"));
         }
-        // Four draws a step, each below 2⁶³.
+        // Four draws a step, each below 2⁶².
         if self.steps == 0 || self.steps > 1 << 60 {
             return Err(Error::config("steps", self.steps, "1 to 2^60"));
         }

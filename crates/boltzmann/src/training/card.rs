@@ -77,15 +77,21 @@ impl Parameters {
 impl Trainer {
     /// Goes on with the training on a graphics card, if there is one. `inputs` go there, and are those of every update
     /// to come; [`Trainer::rbm`] is then the machine that was last fetched. `seed` and `layer` are those that the trainer
-    /// was made with.
+    /// was made with. Answers whether there is a card.
     ///
     /// # Errors
     /// [`Error::Card`] if the card has not the memory or its libraries are missing.
-    pub fn move_to_card(&mut self, inputs: &Inputs, seed: u64, layer: usize) -> Result<(), Error> {
-        if let Some(card) = Card::open()? {
-            self.card = Some(OnCard::new(card, self, inputs, (seed, layer))?);
-        }
-        Ok(())
+    pub fn move_to_card(
+        &mut self,
+        inputs: &Inputs,
+        seed: u64,
+        layer: usize,
+    ) -> Result<bool, Error> {
+        let Some(card) = Card::open()? else {
+            return Ok(false);
+        };
+        self.card = Some(OnCard::new(card, self, inputs, (seed, layer))?);
+        Ok(true)
     }
 
     /// Brings the machine, its last steps and its chains back from the card, where they are newer there.
