@@ -183,6 +183,7 @@ impl DbnTrainer {
         let mut trainer = self.start_layer(place);
         #[cfg(feature = "cuda")]
         trainer.move_to_card(inputs, self.seed, layer)?;
+        trainer.move_to_tiles();
         let watched = Watched::new(inputs, place.validation, self.seed, layer);
         let per_pass = config.updates_per_pass(inputs.rows());
         let total = trainer.total_updates();
@@ -193,12 +194,10 @@ impl DbnTrainer {
             let update = trainer.update_number();
             let last = update == total;
             if update.is_multiple_of(CHECK_EVERY) || last {
-                #[cfg(feature = "cuda")]
                 trainer.fetch()?;
                 self.check_divergence(&trainer, layer, per_pass)?;
             }
             if update.is_multiple_of(per_pass) || last {
-                #[cfg(feature = "cuda")]
                 trainer.fetch()?;
                 self.seconds[layer - 1] += started.elapsed().as_secs_f64();
                 let epoch = update as f64 / per_pass as f64;
@@ -229,7 +228,6 @@ impl DbnTrainer {
                 };
                 let stop = observer(&event).is_break();
                 if stop || (saved.elapsed() > SAVE_EVERY && !last) {
-                    #[cfg(feature = "cuda")]
                     trainer.fetch()?;
                     self.seconds[layer - 1] += started.elapsed().as_secs_f64();
                     self.save(&trainer, place, observer)?;

@@ -150,7 +150,7 @@ fn nearest_rows(rows: &[u64], among: &[u64], width: usize, nearest: &mut [u32]) 
 
 /// The bits `value > threshold`, 64 to a word.
 #[inline(always)]
-fn pack_row(values: &[f32], threshold: f32, words: &mut [u64]) {
+pub(crate) fn pack_row(values: &[f32], threshold: f32, words: &mut [u64]) {
     let (whole, rest) = values.as_chunks::<64>();
     for (values, word) in whole.iter().zip(words.iter_mut()) {
         *word = pack_word(values, threshold);

@@ -13,6 +13,7 @@
 mod cut;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod processor;
+mod states;
 #[cfg(test)]
 mod tests;
 
@@ -24,21 +25,23 @@ use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 use crate::Workers;
 use crate::aligned::Aligned;
 use crate::amx::{self, ROW, ROWS, Tiles};
-use crate::parts::cut::{Lines, Side, units};
+use crate::parts::cut::units;
+pub(crate) use crate::parts::cut::{Lines, Side, unit};
+pub(crate) use crate::parts::states::{Packed, put_right};
 
 /// Digits of a number.
-const DIGITS: usize = 3;
+pub(crate) const DIGITS: usize = 3;
 /// Places of the inner dimension in a tile, and how many of them share one of its 32-bit places: byte b of the
 /// l-th of these is place 16 b + l, on both sides.
-const DEPTH: usize = ROW;
+pub(crate) const DEPTH: usize = ROW;
 const BYTES: usize = 4;
 /// 32-bit places of a row of a tile, and of a tile.
-const WIDTH: usize = ROW / BYTES;
-const TILE: usize = ROWS * WIDTH;
+pub(crate) const WIDTH: usize = ROW / BYTES;
+pub(crate) const TILE: usize = ROWS * WIDTH;
 /// Lines of a side that are multiplied together: two tiles.
-const STRIP: usize = 2 * ROWS;
+pub(crate) const STRIP: usize = 2 * ROWS;
 /// Sums of a strip of rows and one of columns, for one digit.
-const SUMS: usize = STRIP * STRIP;
+pub(crate) const SUMS: usize = STRIP * STRIP;
 /// Tiles, of one digit, of columns that have their turn with one strip of rows before the next comes: they stay in a
 /// near cache.
 const TOGETHER: usize = 32;
@@ -48,7 +51,7 @@ const MOST_TERMS: usize = 1 << 14;
 /// What a digit counts of the one before.
 const LESS: f32 = 1.0 / 256.0;
 /// What the product of two first digits counts of the right one's unit, times [`WHOLE`].
-const FIRST: f32 = 65_536.0;
+pub(crate) const FIRST: f32 = 65_536.0;
 /// The first digit of 1 on the left.
 const WHOLE: f32 = 255.0;
 /// A left matrix whose numbers are all smaller would lose too much of them.
@@ -66,6 +69,7 @@ const PARALLEL_FROM: usize = 1 << 15;
 pub(crate) const MOST_ROWS: usize = 1024;
 
 /// The left matrix of a product, cut into digits.
+#[derive(Debug)]
 pub(crate) struct InParts {
     /// By strip, digit, tile of the inner dimension, and half of the strip: a tile.
     tiles: Aligned<u32>,
@@ -91,6 +95,11 @@ pub(crate) fn possible(left: ArrayView2<f32>, right: ArrayView2<f32>) -> bool {
         })
 }
 
+/// 32-bit places of a strip of so many tiles of the inner dimension.
+pub(crate) const fn strip_length(depth: usize) -> usize {
+    DIGITS * depth * 2 * TILE
+}
+
 /// 32-bit places of memory that is kept for the next product.
 const MOST_KEPT: usize = 1 << 22;
 
@@ -100,7 +109,7 @@ thread_local! {
 }
 
 /// Memory with anything in it.
-fn room(length: usize) -> Aligned<u32> {
+pub(crate) fn room(length: usize) -> Aligned<u32> {
     let used = USED.with_borrow_mut(Vec::pop);
     match used {
         Some(used) if used.slice().len() >= length => used,
@@ -109,7 +118,7 @@ fn room(length: usize) -> Aligned<u32> {
 }
 
 /// Gives memory back.
-fn clear(room: &mut Aligned<u32>) {
+pub(crate) fn clear(room: &mut Aligned<u32>) {
     let room = std::mem::replace(room, Aligned::zeros(0));
     USED.with_borrow_mut(|used| {
         // One for the left matrix, one for the rest.
@@ -131,30 +140,45 @@ impl InParts {
         if !left.iter().any(|x| x.abs() >= LEAST_LARGEST) {
             return None;
         }
+        let (rows, inner) = left.dim();
+        let mut parts = Self::new(rows, inner);
         [1.0, -1.0]
             .into_iter()
-            .find_map(|sign| Self::with_sign(workers, left, sign))
+            .any(|sign| parts.cut(workers, left, sign, 0))
+            .then_some(parts)
     }
 
-    /// The same if no number has the other sign.
-    fn with_sign(workers: &Workers, left: ArrayView2<f32>, sign: f32) -> Option<Self> {
-        let (rows, inner) = left.dim();
+    /// Room for a left matrix of `rows` × `inner`, with anything in it.
+    pub fn new(rows: usize, inner: usize) -> Self {
         let (strips, depth) = (rows.div_ceil(STRIP), inner.div_ceil(DEPTH));
-        let strip = DIGITS * depth * 2 * TILE;
-        let mut parts = Self {
-            tiles: room(strips * strip),
+        Self {
+            tiles: room(strips * strip_length(depth)),
             digits: vec![0; strips * depth],
             rows,
             inner,
-            sign,
-        };
+            sign: 1.0,
+        }
+    }
+
+    /// Cuts `left` to where `before` tiles of the inner dimension are before it. Answers whether its numbers, times
+    /// `sign`, lie between 0 and 1; if not, anything is there.
+    pub fn cut(
+        &mut self,
+        workers: &Workers,
+        left: ArrayView2<f32>,
+        sign: f32,
+        before: usize,
+    ) -> bool {
+        let ((rows, inner), depth) = (left.dim(), self.depth());
+        assert!(
+            rows == self.rows && before + inner.div_ceil(DEPTH) <= depth,
+            "a matrix for which there is room"
+        );
+        self.sign = sign;
         let lines = Lines {
             matrix: left,
             side: Side::Left(sign),
         };
-        let used = &mut parts.tiles.slice_mut()[..strips * strip];
-        let used = used.chunks_mut(strip).zip(parts.digits.chunks_mut(depth));
-        let mut used: Vec<_> = used.collect();
         let alone = Workers::single();
         let workers = if rows * inner < PARALLEL_FROM {
             &alone
@@ -162,14 +186,16 @@ impl InParts {
             workers
         };
         let possible = AtomicBool::new(true);
-        workers.for_each_chunk(&mut used, 1, |strip, used| {
+        workers.for_each_chunk(&mut self.strips(), 1, |strip, used| {
             let (tiles, digits) = &mut used[0];
+            let digits = &mut digits[before..before + inner.div_ceil(DEPTH)];
             for (tile, digits) in digits.iter_mut().enumerate() {
                 // Where one strip cannot be cut the others are in vain.
                 if !possible.load(Ordering::Relaxed) {
                     return;
                 }
-                let place = |half: usize, digit: usize| ((digit * depth + tile) * 2 + half) * TILE;
+                let place =
+                    |half: usize, digit: usize| ((digit * depth + before + tile) * 2 + half) * TILE;
                 let mut counts = [None; 2];
                 for (half, count) in counts.iter_mut().enumerate() {
                     let first = (strip * STRIP + half * ROWS).min(rows);
@@ -193,8 +219,28 @@ impl InParts {
                 }
             }
         });
-        drop(used);
-        possible.into_inner().then_some(parts)
+        possible.into_inner()
+    }
+
+    /// Tiles of a strip of rows, and how many digits they have.
+    pub fn strip(&self, strip: usize) -> (&[u32], &[u8]) {
+        let (depth, length) = (self.depth(), strip_length(self.depth()));
+        let tiles = &self.tiles.slice()[strip * length..][..length];
+        (tiles, &self.digits[strip * depth..][..depth])
+    }
+
+    /// Tiles of the inner dimension.
+    fn depth(&self) -> usize {
+        self.inner.div_ceil(DEPTH)
+    }
+
+    /// Tiles, and how many digits they have, of each strip of rows.
+    fn strips(&mut self) -> Vec<(&mut [u32], &mut [u8])> {
+        let depth = self.depth();
+        let strips = self.digits.len().checked_div(depth).unwrap_or(0);
+        let used = &mut self.tiles.slice_mut()[..strips * strip_length(depth)];
+        let used = used.chunks_mut(strip_length(depth).max(1));
+        used.zip(self.digits.chunks_mut(depth.max(1))).collect()
     }
 
     /// `out ← keep · out + scale · left · right`, on the calling thread, for columns of the right matrix of a
@@ -211,11 +257,11 @@ impl InParts {
             (right.nrows(), (self.rows, right.ncols())),
             "left, right and result fit together"
         );
-        let depth = self.inner.div_ceil(DEPTH);
-        let strip = DIGITS * depth * 2 * TILE;
+        let depth = self.depth();
+        let length = strip_length(depth);
         let together = (TOGETHER / (2 * depth)).max(1);
-        let mut memory = room(together * strip + DIGITS * SUMS);
-        let (tiles, sums) = memory.slice_mut().split_at_mut(together * strip);
+        let mut memory = room(together * length + DIGITS * SUMS);
+        let (tiles, sums) = memory.slice_mut().split_at_mut(together * length);
         let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..DIGITS * SUMS]);
         let mut pairs = Pairs::default();
         let rows = out.outer_iter_mut().map(ArrayViewMut1::into_slice);
@@ -227,24 +273,20 @@ impl InParts {
         let places = (0..).step_by(together * STRIP);
         for ((right, units), first) in columns.zip(units.chunks(together)).zip(places) {
             let rights = right.axis_chunks_iter(Axis(1), STRIP).zip(units);
-            let rights = rights.zip(tiles.chunks_exact_mut(strip));
+            let rights = rights.zip(tiles.chunks_exact_mut(length));
             let counts: Vec<_> = rights
                 .map(|((right, units), tiles)| cut_columns(right, units, tiles))
                 .collect();
-            let lefts = self.tiles.slice().chunks(strip);
-            let lefts = lefts.zip(self.digits.chunks(depth));
-            for ((left, digits), rows) in lefts.zip(rows.chunks_mut(STRIP)) {
-                let rights = counts.iter().zip(units).zip(tiles.chunks(strip));
+            for (strip, rows) in rows.chunks_mut(STRIP).enumerate() {
+                let left = self.strip(strip);
+                let rights = counts.iter().zip(units).zip(tiles.chunks(length));
                 for (place, ((count, units), right)) in rights.enumerate() {
                     let first = first + place * STRIP;
-                    pairs.find(digits, *count);
-                    let levels = pairs.levels();
+                    pairs.find(left.1, *count);
                     let halves = [rows.len(), rows[0].len() - first].map(|lines| lines > ROWS);
-                    for (pairs, sums) in levels.clone().zip(sums.chunks_mut(SUMS)) {
-                        multiply(&set_up, pairs, halves, left, right, sums);
-                    }
+                    let levels = pairs.multiply(&set_up, halves, left.0, right, sums);
                     let scales = units.map(|unit| FIRST * self.sign * scale * unit);
-                    add(keep, &scales, levels.count(), sums, first, rows);
+                    add(keep, &scales, levels, sums, first, rows);
                 }
             }
         }
@@ -255,7 +297,7 @@ impl InParts {
 
 /// Cuts a strip of columns into tiles, by digit, tile of the inner dimension and half; their numbers are made whole
 /// multiples of `units`. Gives how many digits are not 0 everywhere.
-fn cut_columns(right: ArrayView2<f32>, units: &[f32; STRIP], tiles: &mut [u32]) -> u8 {
+pub(crate) fn cut_columns(right: ArrayView2<f32>, units: &[f32; STRIP], tiles: &mut [u32]) -> u8 {
     let depth = right.nrows().div_ceil(DEPTH);
     let mut most = 0;
     for (half, units) in units.as_chunks::<ROWS>().0.iter().enumerate() {
@@ -287,14 +329,14 @@ struct Pair {
 
 /// The pairs of tiles of two strips, by the digit of the sum for which they count.
 #[derive(Debug, Default)]
-struct Pairs {
+pub(crate) struct Pairs {
     all: Vec<Pair>,
     ends: [usize; DIGITS],
 }
 
 impl Pairs {
     /// Given how many digits each tile of the inner dimension has on the left, and all on the right.
-    fn find(&mut self, left: &[u8], right: u8) {
+    pub fn find(&mut self, left: &[u8], right: u8) {
         let depth = left.len();
         self.all.clear();
         for (level, end) in self.ends.iter_mut().enumerate() {
@@ -312,6 +354,22 @@ impl Pairs {
             }
             *end = self.all.len();
         }
+    }
+
+    /// The sums of the products of all pairs, by digit; answers how many there are.
+    pub fn multiply(
+        &self,
+        set_up: &Tiles,
+        halves: [bool; 2],
+        left: &[u32],
+        right: &[u32],
+        sums: &mut [i32],
+    ) -> usize {
+        let levels = self.levels();
+        for (pairs, sums) in levels.clone().zip(sums.chunks_mut(SUMS)) {
+            multiply(set_up, pairs, halves, left, right, sums);
+        }
+        levels.count()
     }
 
     /// Those of each digit up to the last that has any.
@@ -376,7 +434,7 @@ fn multiply_plainly(pairs: &[Pair], left: &[u32], right: &[u32], sums: &mut [i32
 }
 
 /// `rows ← keep · rows + scales · sums`, in a strip of columns from `first` on; `sums` by digit.
-fn add(
+pub(crate) fn add(
     keep: f32,
     scales: &[f32; STRIP],
     levels: usize,
@@ -415,4 +473,90 @@ fn add_plainly(
             };
         }
     }
+}
+
+/// Numbers of a row of weights that lie side by side: a tile's depth, so that rows can be cut as well as columns.
+pub(crate) const WIDE: usize = DEPTH;
+
+/// The bits of the numbers that are largest in size, of each row and of each column.
+#[derive(Debug)]
+pub(crate) struct Largest {
+    pub of_rows: Vec<u32>,
+    pub of_columns: [[u32; WIDTH]; WIDE / WIDTH],
+}
+
+impl Largest {
+    /// Of these rows.
+    pub fn of(rows: &[[f32; WIDE]]) -> Self {
+        let bits = |x: &f32| x.abs().to_bits();
+        let row = |row: &[f32; WIDE]| row.iter().map(bits).max().unwrap_or(0);
+        let mut of_columns = [[0; WIDTH]; WIDE / WIDTH];
+        for row in rows {
+            for (most, x) in of_columns.as_flattened_mut().iter_mut().zip(row) {
+                *most = bits(x).max(*most);
+            }
+        }
+        Self {
+            of_rows: rows.iter().map(row).collect(),
+            of_columns,
+        }
+    }
+}
+
+/// `rows ← keep · rows + scale · sums`, of a strip of rows and of columns from 32 `half` on; `sums` by digit. Makes what
+/// is larger largest: of the rows, by places of sixteen columns, and of the columns.
+pub(crate) fn grow(
+    keep: f32,
+    scale: f32,
+    levels: usize,
+    sums: &[i32],
+    rows: (&mut [[f32; WIDE]], usize),
+    largest: [&mut [[u32; WIDTH]]; 2],
+) {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if amx::available() {
+        // SAFETY: the processor has AVX-512, as was asked.
+        unsafe { processor::grow(keep, scale, levels, sums, rows, largest) };
+        return;
+    }
+    grow_plainly(keep, scale, levels, sums, rows, largest);
+}
+
+/// The plain twin.
+fn grow_plainly(
+    keep: f32,
+    scale: f32,
+    levels: usize,
+    sums: &[i32],
+    (rows, half): (&mut [[f32; WIDE]], usize),
+    [of_rows, of_columns]: [&mut [[u32; WIDTH]]; 2],
+) {
+    for (place, (row, of_row)) in rows.iter_mut().zip(of_rows).enumerate() {
+        let row = row[half * STRIP..].iter_mut();
+        let of_columns = of_columns.as_flattened_mut()[half * STRIP..].iter_mut();
+        for (column, (out, most)) in row.zip(of_columns).take(STRIP).enumerate() {
+            let sum = (0..levels).rev().fold(0.0, |sum, level| {
+                sum * LESS + sums[level * SUMS + place * STRIP + column] as f32
+            });
+            *out = keep * *out + sum / WHOLE * scale;
+            let bits = out.abs().to_bits();
+            *most = bits.max(*most);
+            of_row[column % WIDTH] = bits.max(of_row[column % WIDTH]);
+        }
+    }
+}
+
+/// The largest of each of sixteen rows, which may be changed.
+pub(crate) fn across(rows: &mut [[u32; WIDTH]; ROWS]) -> [u32; ROWS] {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if amx::available() {
+        // SAFETY: the processor has AVX-512, as was asked.
+        return unsafe { processor::across(rows) };
+    }
+    across_plainly(rows)
+}
+
+/// The plain twin.
+fn across_plainly(rows: &[[u32; WIDTH]; ROWS]) -> [u32; ROWS] {
+    rows.map(|row| row.into_iter().max().unwrap_or(0))
 }

@@ -228,7 +228,7 @@ fn vector_instructions() -> &'static str {
 
 /// Bias and sigmoid over one row.
 #[inline(always)]
-fn sigmoid_row(row: &mut [f32], bias: &[f32]) {
+pub(crate) fn sigmoid_row(row: &mut [f32], bias: &[f32]) {
     for (x, b) in row.iter_mut().zip(bias) {
         *x = sigmoid(*x + *b);
     }
@@ -236,12 +236,12 @@ fn sigmoid_row(row: &mut [f32], bias: &[f32]) {
 
 /// Bias, sigmoid and sample over one row that starts at column `place.2` of row `place.1` of draw
 /// `place.0`.
-struct SampleRow<'a> {
-    stream: Stream,
-    place: (u64, u32, usize),
-    row: &'a mut [f32],
-    bias: &'a [f32],
-    samples: &'a mut [f32],
+pub(crate) struct SampleRow<'a> {
+    pub stream: Stream,
+    pub place: (u64, u32, usize),
+    pub row: &'a mut [f32],
+    pub bias: &'a [f32],
+    pub samples: &'a mut [f32],
 }
 
 impl WithSimd for SampleRow<'_> {

@@ -98,7 +98,7 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::Card`] if an update since the last time went wrong.
-    pub fn fetch(&mut self) -> Result<(), Error> {
+    pub(super) fn fetch_from_card(&mut self) -> Result<(), Error> {
         let Some(on) = self.card.as_mut().filter(|on| on.ahead) else {
             return Ok(());
         };

@@ -16,13 +16,13 @@ pub(super) const SHIFT: u32 = 3;
 
 /// One matrix as lines along the inner dimension: the left one's rows or the right one's columns.
 #[derive(Clone, Copy)]
-pub(super) struct Lines<'a> {
+pub(crate) struct Lines<'a> {
     pub matrix: ArrayView2<'a, f32>,
     pub side: Side,
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum Side {
+pub(crate) enum Side {
     /// Rows of tiles are lines; numbers times this sign are not negative.
     Left(f32),
     /// Rows of tiles are sixteenths of the inner dimension; numbers of each line times this are whole.
@@ -126,7 +126,7 @@ pub(super) fn largest_plainly(right: ArrayView2<f32>, largest: &mut [[u32; WIDTH
 }
 
 /// The [unit](units) of a column of which these are the bits of the largest number.
-pub(super) fn unit(bits: u32) -> f32 {
+pub(crate) fn unit(bits: u32) -> f32 {
     if !f32::from_bits(bits).is_finite() {
         return f32::NAN;
     }

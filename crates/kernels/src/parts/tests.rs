@@ -339,3 +339,81 @@ fn products_of_tiles_agree_with_their_plain_twin() {
         assert_eq!(outs[0], outs[1]);
     }
 }
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[test]
+fn states_and_steps_agree_with_their_plain_twins() {
+    if !amx::available() {
+        eprintln!("skipped: this processor has no tiles of bytes");
+        return;
+    }
+    let mut rng = Stream::new(5, Purpose::Weights, 0).rng(0);
+    let mut any =
+        |length: usize| -> Vec<u32> { (0..length).map(|_| rng.below(u32::MAX)).collect() };
+    let numbers = any(ROWS * BYTES);
+    let masks =
+        std::array::from_fn(|row| std::array::from_fn(|byte| numbers[row * BYTES + byte] as u16));
+    for (on, transposed) in [(255, false), (255, true), (1, false)] {
+        let mut tiles = [[7; TILE]; 2];
+        // SAFETY: where tiles are AVX-512 is.
+        unsafe { processor::spread(&masks, on, transposed, &mut tiles[0]) };
+        states::spread_plainly(&masks, on, transposed, &mut tiles[1]);
+        assert_eq!(tiles[0], tiles[1]);
+    }
+    let rows: [[u32; WIDTH]; ROWS] =
+        std::array::from_fn(|_| any(WIDTH).try_into().expect("sixteen"));
+    // SAFETY: as above.
+    let most = unsafe { processor::across(&mut rows.clone()) };
+    assert_eq!(most, across_plainly(&rows));
+    let sums: Vec<i32> = any(DIGITS * SUMS)
+        .into_iter()
+        .map(|x| x.cast_signed() >> 8)
+        .collect();
+    let numbers = random(STRIP - 5, WIDE, ANY, 4);
+    let numbers: Vec<[f32; WIDE]> = numbers
+        .outer_iter()
+        .map(|row| std::array::from_fn(|column| row[column]))
+        .collect();
+    for (levels, half) in [(3, 0), (1, 1), (0, 0), (2, 1)] {
+        let grown = [grow, grow_plainly].map(|by| {
+            let mut rows = numbers.clone();
+            let mut largest = (vec![[1; WIDTH]; STRIP], [[2; WIDTH]; WIDE / WIDTH]);
+            let (of_rows, of_columns) = (&mut largest.0, &mut largest.1);
+            by(
+                0.5,
+                0.01,
+                levels,
+                &sums,
+                (&mut rows, half),
+                [of_rows, of_columns],
+            );
+            (rows, largest)
+        });
+        assert_eq!(grown[0], grown[1]);
+    }
+}
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[test]
+fn an_inverse_and_what_it_leaves_over_divide_as_division_does() {
+    use std::arch::x86_64::{_mm512_loadu_ps, _mm512_storeu_ps};
+    if !amx::available() {
+        eprintln!("skipped: this processor has no tiles of bytes");
+        return;
+    }
+    // Every number of single precision from 1 to 2, of both signs, and what sums may scale it by.
+    for (first, power) in (0..1 << 23).step_by(16).zip((-16..32).cycle()) {
+        let numbers: [f32; 16] = std::array::from_fn(|place| {
+            let sign = if place % 2 == 0 { 1.0 } else { -1.0 };
+            sign * f32::from_bits(0x3f80_0000 + first + place as u32) * 2.0_f32.powi(power)
+        });
+        let mut quotients = [0.0; 16];
+        // SAFETY: where tiles are AVX-512 is; 64 bytes are read and written.
+        unsafe {
+            let x = _mm512_loadu_ps(numbers.as_ptr());
+            _mm512_storeu_ps(quotients.as_mut_ptr(), processor::by_whole(x));
+        }
+        let bits = |numbers: [f32; 16]| numbers.map(f32::to_bits);
+        assert_eq!(bits(quotients), bits(numbers.map(|x| x / WHOLE)));
+    }
+}

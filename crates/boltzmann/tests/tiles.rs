@@ -1,0 +1,94 @@
+//! Training laid out for the processor's matrix tiles is training, to the last bit.
+
+use ndarray::Array2;
+use resrel_boltzmann::{Inputs, NegativePhase, NegativeVisible, Trainer, TrainingConfig};
+use resrel_kernels::{BitRows, Purpose, Stream, Workers};
+
+const ROWS: usize = 300;
+const SEED: u64 = 9;
+const LAYER: usize = 1;
+
+/// Pixels of 256 grey levels in the first half of the columns, any numbers from 0 to 1 in the others.
+fn data(features: usize) -> Array2<f32> {
+    let mut rng = Stream::new(5, Purpose::Digits, 0).rng(0);
+    Array2::from_shape_fn((ROWS, features), |(_, column)| {
+        let dark = rng.below(3) > 0;
+        let pixel = rng.below(256) as f32 / 255.0;
+        match (column < features / 2, dark) {
+            (true, true) => 0.0,
+            (true, false) => pixel,
+            _ => rng.uniform() as f32,
+        }
+    })
+}
+
+/// Trains by both ways and compares after every update, or every few.
+fn compare(inputs: &Inputs, hidden: usize, config: &TrainingConfig, threads: usize) {
+    let (alone, workers) = (Workers::single(), Workers::new(threads).expect("threads"));
+    let mut plain = Trainer::new(inputs, hidden, config, SEED, LAYER);
+    let mut tiled = Trainer::new(inputs, hidden, config, SEED, LAYER);
+    if !tiled.move_to_tiles() {
+        eprintln!("skipped: this processor has no tiles of bytes");
+        return;
+    }
+    for update in 1..=9 {
+        plain.update(&alone, inputs);
+        tiled.update(&workers, inputs);
+        if update % 3 == 0 {
+            tiled.fetch().expect("nothing goes wrong");
+            let at = (inputs.features(), hidden, update);
+            assert!(plain.rbm() == tiled.rbm(), "another machine: {at:?}");
+            assert!(plain.chains() == tiled.chains(), "other chains: {at:?}");
+        }
+    }
+    // And goes on from what was fetched.
+    let mut resumed = Trainer::resume(
+        tiled.rbm().clone(),
+        None,
+        &tiled.chains(),
+        tiled.update_number(),
+        inputs,
+        config,
+        SEED,
+        LAYER,
+    );
+    assert!(resumed.move_to_tiles(), "as before");
+    resumed.update(&alone, inputs);
+    resumed.fetch().expect("nothing goes wrong");
+    plain.update(&alone, inputs);
+    assert!(plain.rbm() == resumed.rbm(), "another machine afterwards");
+}
+
+#[test]
+fn trains_the_same_machine_to_the_last_bit() {
+    let phases = [NegativePhase::Pcd, NegativePhase::Cd];
+    let visible = [NegativeVisible::Mean, NegativeVisible::Sampled];
+    for (features, hidden, batch, steps) in [(100, 140, 64, 1), (150, 48, 75, 2), (129, 257, 41, 1)]
+    {
+        let data = data(features);
+        for (negative_phase, negative_visible) in phases
+            .into_iter()
+            .flat_map(|phase| visible.map(|visible| (phase, visible)))
+        {
+            let config = TrainingConfig {
+                batch,
+                steps,
+                negative_phase,
+                negative_visible,
+                weight_decay: 1e-3,
+                ..TrainingConfig::default()
+            };
+            compare(&Inputs::Borrowed(&data), hidden, &config, 3);
+        }
+    }
+}
+
+#[test]
+fn states_of_a_layer_below_train_the_same_machine_too() {
+    let states = Inputs::Bits(BitRows::from_threshold(data(200).view(), 0.5));
+    let config = TrainingConfig {
+        batch: 100,
+        ..TrainingConfig::default()
+    };
+    compare(&states, 130, &config, 2);
+}

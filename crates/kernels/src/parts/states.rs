@@ -1,0 +1,116 @@
+//! Packed states, which are digits as they are.
+
+use ndarray::ArrayView2;
+
+use crate::amx::{self, ROWS};
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use crate::parts::processor;
+use crate::parts::{BYTES, DEPTH, InParts, STRIP, TILE, WIDTH};
+
+/// What a state that is on counts on the left, where 1 is [`super::WHOLE`].
+const ON: u8 = 255;
+
+/// Which of 16 × 64 places are on: bit l of mask b of row r is place 16 b + l of the row.
+pub(super) type Masks = [[u16; BYTES]; ROWS];
+
+/// Rows of packed states, `words` words each.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Packed<'a>(pub ArrayView2<'a, u64>);
+
+impl Packed<'_> {
+    /// Sixteen rows of one word.
+    fn rows(self, first: usize, word: usize) -> Masks {
+        std::array::from_fn(|row| {
+            let word = self.0.get((first + row, word)).map_or(0, |word| *word);
+            std::array::from_fn(|byte| (word >> (16 * byte)) as u16)
+        })
+    }
+
+    /// Sixteen columns of 64 rows: row l of the tile has rows l, 16 + l, 32 + l and 48 + l.
+    fn columns(self, first: usize, column: usize) -> Masks {
+        std::array::from_fn(|row| {
+            std::array::from_fn(|byte| {
+                let row = first + WIDTH * byte + row;
+                let word = self.0.get((row, column / 64)).map_or(0, |word| *word);
+                (word >> (column % 64)) as u16
+            })
+        })
+    }
+}
+
+impl InParts {
+    /// Puts `states` of this many rows to where `before` tiles of the inner dimension are before them, one tile a word.
+    pub fn put_rows(&mut self, states: Packed, before: usize) {
+        let (depth, words) = (self.depth(), states.0.ncols());
+        assert!(before + words <= depth, "states for which there is room");
+        for (strip, (tiles, digits)) in self.strips().into_iter().enumerate() {
+            for word in 0..words {
+                for half in 0..2 {
+                    let masks = states.rows(strip * STRIP + half * ROWS, word);
+                    let place = ((before + word) * 2 + half) * TILE;
+                    spread(&masks, ON, false, &mut tiles[place..]);
+                }
+                digits[before + word] = 1;
+            }
+        }
+    }
+
+    /// Puts `states` of which this many columns are rows here.
+    pub fn put_columns(&mut self, states: Packed, before: usize) {
+        let (depth, tiles) = (self.depth(), states.0.nrows().div_ceil(DEPTH));
+        assert!(before + tiles <= depth, "states for which there is room");
+        for (strip, (out, digits)) in self.strips().into_iter().enumerate() {
+            for tile in 0..tiles {
+                for half in 0..2 {
+                    let column = strip * STRIP + half * ROWS;
+                    let masks = if column < 64 * states.0.ncols() {
+                        states.columns(tile * DEPTH, column)
+                    } else {
+                        Masks::default()
+                    };
+                    let place = ((before + tile) * 2 + half) * TILE;
+                    spread(&masks, ON, true, &mut out[place..]);
+                }
+                digits[before + tile] = 1;
+            }
+        }
+    }
+}
+
+/// Puts `states` as a right matrix of one digit, of which a strip of columns begins at `column` (a multiple of 32), to
+/// where `before` tiles of the inner dimension are before them; what is on counts `on`.
+pub(crate) fn put_right(states: Packed, column: usize, on: i8, before: usize, out: &mut [u32]) {
+    for tile in 0..states.0.nrows().div_ceil(DEPTH) {
+        for half in 0..2 {
+            let masks = states.columns(tile * DEPTH, column + half * ROWS);
+            let place = ((before + tile) * 2 + half) * TILE;
+            spread(&masks, on.cast_unsigned(), false, &mut out[place..]);
+        }
+    }
+}
+
+/// Bytes of a tile: `on` where a place is on, else 0; with `transposed` of rows for columns, byte by byte of four.
+fn spread(masks: &Masks, on: u8, transposed: bool, out: &mut [u32]) {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if amx::available() {
+        // SAFETY: the processor has AVX-512, as was asked.
+        unsafe { processor::spread(masks, on, transposed, out) };
+        return;
+    }
+    spread_plainly(masks, on, transposed, out);
+}
+
+/// The plain twin.
+pub(super) fn spread_plainly(masks: &Masks, on: u8, transposed: bool, out: &mut [u32]) {
+    for (row, masks) in masks.iter().enumerate() {
+        for place in 0..WIDTH {
+            let bytes = masks.map(|mask| if mask >> place & 1 == 1 { on } else { 0 });
+            let at = if transposed {
+                place * WIDTH + row
+            } else {
+                row * WIDTH + place
+            };
+            out[at] = u32::from_le_bytes(bytes);
+        }
+    }
+}

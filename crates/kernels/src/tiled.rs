@@ -1,0 +1,547 @@
+//! A machine in training, laid out for the processor's matrix tiles.
+//!
+//! What [`conditional`](crate::conditional) and [`product`](crate::product) make by tiles is made here to the last bit,
+//! with less to read and write on the way: states stay packed and become tiles a word at a time; weights lie in blocks
+//! of hidden units, small enough for a core's own cache; what is largest among them, by which they are cut into digits,
+//! is seen when they are written.
+
+use std::ops::Range;
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, s};
+use pulp::{Arch, Simd, WithSimd};
+
+use crate::aligned::Aligned;
+use crate::amx::{self, ROWS, Tiles};
+use crate::bits::pack_row;
+use crate::parts::{
+    DEPTH, DIGITS, FIRST, InParts, Largest, Lines, Packed, Pairs, STRIP, SUMS, Side, TILE, WIDE,
+    WIDTH, across, add, clear, cut_columns, grow, put_right, room, strip_length, unit,
+};
+use crate::philox::{PAIRED, Stream};
+use crate::product::Target;
+use crate::sampling::{SampleRow, sigmoid_row};
+use crate::{Workers, vectorized};
+
+/// Units of a block: those whose random numbers are drawn together.
+const BLOCK: usize = PAIRED;
+/// Words of a block's packed states.
+const WORDS: usize = BLOCK / 64;
+/// An update of fewer multiplications is not worth waking a second thread for.
+const PARALLEL_FROM: usize = 1 << 21;
+
+/// What becomes of the chains' visible units.
+#[derive(Debug)]
+pub enum Phase<'a> {
+    /// Their means, of which the matrix (batch × V) receives those.
+    Mean(ArrayViewMut2<'a, f32>),
+    /// Samples: draw `number` of `stream`, rows from 0 on.
+    Sampled {
+        /// The stream of random numbers.
+        stream: Stream,
+        /// Which draw of it.
+        number: u64,
+    },
+}
+
+/// Weights (V × H) and the states of a mini-batch and as many chains, in a stack: rows 0 … batch − 1 are the mini-batch,
+/// the next the chains.
+#[derive(Debug)]
+pub struct Tiled {
+    visible: usize,
+    hidden: usize,
+    batch: usize,
+    blocks: Vec<Block>,
+    /// Sampled visible units of the chains, by block.
+    sampled: Vec<Array2<u64>>,
+    /// Visible units of the mini-batch and of the chains as rows.
+    rows: [InParts; 2],
+    /// All of them as columns: the mini-batch, then the chains.
+    columns: InParts,
+    /// Hidden units, of the mini-batch or of the chains, as rows.
+    states: InParts,
+    /// Whether all that was cut into digits lay between 0 and 1.
+    fits: bool,
+}
+
+/// Some hidden units.
+#[derive(Debug)]
+struct Block {
+    units: usize,
+    /// By [`WIDE`] of them.
+    weights: Vec<Weights>,
+    /// States of the mini-batch and of the chains: batch rows each.
+    states: [Array2<u64>; 2],
+}
+
+/// Weights of some hidden units.
+#[derive(Debug)]
+struct Weights {
+    units: usize,
+    /// V rows of [`WIDE`], 0 where there is no unit.
+    rows: Aligned<f32>,
+    largest: Largest,
+}
+
+impl Tiled {
+    /// Whether a machine of this shape is trained faster so, by mini-batches of `batch`.
+    #[must_use]
+    pub fn pays(visible: usize, hidden: usize, batch: usize) -> bool {
+        amx::available() && visible >= 40 && hidden >= 10 && batch >= 8
+    }
+
+    /// A machine with `weights` (V × H), and chains of which `chains(row, unit)` says whether a hidden unit is on.
+    #[must_use]
+    pub fn new(
+        weights: ArrayView2<f32>,
+        batch: usize,
+        chains: impl Fn(usize, usize) -> bool,
+    ) -> Self {
+        let (visible, hidden) = weights.dim();
+        let blocks = (0..hidden).step_by(BLOCK).map(|first| {
+            let units = BLOCK.min(hidden - first);
+            let own = weights.slice(s![.., first..first + units]);
+            let mut states = [0, 1].map(|_| Array2::zeros((batch, WORDS)));
+            for row in 0..batch {
+                for unit in 0..units {
+                    states[1][[row, unit / 64]] |=
+                        u64::from(chains(row, first + unit)) << (unit % 64);
+                }
+            }
+            Block {
+                units,
+                weights: own
+                    .axis_chunks_iter(ndarray::Axis(1), WIDE)
+                    .map(Weights::new)
+                    .collect(),
+                states,
+            }
+        });
+        Self {
+            visible,
+            hidden,
+            batch,
+            blocks: blocks.collect(),
+            sampled: vec![Array2::zeros((batch, WORDS)); visible.div_ceil(BLOCK)],
+            rows: [0, 1].map(|_| InParts::new(batch, visible)),
+            columns: InParts::new(visible, 2 * batch.next_multiple_of(DEPTH)),
+            states: InParts::new(batch, hidden),
+            fits: true,
+        }
+    }
+
+    /// The weights as they are now.
+    #[must_use]
+    pub fn weights(&self) -> Array2<f32> {
+        let mut weights = Array2::zeros((self.visible, self.hidden));
+        let halves = self.blocks.iter().flat_map(|block| &block.weights);
+        for (half, mut out) in halves.zip(weights.axis_chunks_iter_mut(ndarray::Axis(1), WIDE)) {
+            out.assign(&half.view());
+        }
+        weights
+    }
+
+    /// Whether hidden unit `unit` of chain `row` is on.
+    #[must_use]
+    pub fn chain(&self, row: usize, unit: usize) -> bool {
+        let (block, within) = (unit / BLOCK, unit % BLOCK);
+        self.blocks[block].states[1][[row, within / 64]] >> (within % 64) & 1 == 1
+    }
+
+    /// Takes up a mini-batch: batch × V.
+    pub fn take_up(&mut self, workers: &Workers, data: ArrayView2<f32>) {
+        self.fits &=
+            self.rows[0].cut(workers, data, 1.0, 0) && self.columns.cut(workers, data.t(), 1.0, 0);
+    }
+
+    /// Visible units of the chains, given the hidden units of the rows `from` (the mini-batch or the chains) and the
+    /// visible `bias`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit together.
+    pub fn down(
+        &mut self,
+        workers: &Workers,
+        from: &Range<usize>,
+        bias: ArrayView1<f32>,
+        phase: Phase,
+    ) {
+        assert!(
+            bias.len() == self.visible && from.len() == self.batch,
+            "one bias per unit, one row per chain"
+        );
+        let part = usize::from(from.start > 0);
+        for (block, first) in self.blocks.iter().zip((0..).step_by(WORDS)) {
+            let words = block.weights.len();
+            let states = block.states[part].slice(s![.., ..words]);
+            self.states.put_rows(Packed(states), first);
+        }
+        let crew = self.crew(workers);
+        let workers = crew.as_ref().unwrap_or(workers);
+        let (blocks, states, batch) = (&self.blocks, &self.states, self.batch);
+        let bias = bias.as_standard_layout();
+        let bias = bias.as_slice().expect("a standard layout is a slice");
+        let ranges = |index: usize| index * BLOCK..((index + 1) * BLOCK).min(bias.len());
+        let arch = Arch::new();
+        match phase {
+            Phase::Mean(mut means) => {
+                assert_eq!(means.dim(), (batch, bias.len()), "one mean per unit");
+                let target = Target::new(&mut means);
+                workers.for_each(bias.len().div_ceil(BLOCK), |index| {
+                    let range = ranges(index);
+                    let bias = &bias[range.clone()];
+                    // SAFETY: the ranges of different blocks are disjoint and `for_each` visits each once; the means
+                    // stay mutably borrowed until it returns.
+                    let mut out = unsafe { target.columns(range.clone()) };
+                    let rows = out.outer_iter_mut().map(|row| {
+                        row.into_slice()
+                            .expect("means of a row that lie side by side")
+                    });
+                    let mut rows: Vec<_> = rows.collect();
+                    fields_down(blocks, states, range, &mut rows);
+                    for row in rows {
+                        vectorized(
+                            arch,
+                            #[inline(always)]
+                            || sigmoid_row(row, bias),
+                        );
+                    }
+                });
+                let means = means.view();
+                let before = self.batch.div_ceil(DEPTH);
+                self.fits &= self.rows[1].cut(workers, means, 1.0, 0)
+                    && self.columns.cut(workers, means.t(), 1.0, before);
+            }
+            Phase::Sampled { stream, number } => {
+                workers.for_each_chunk(&mut self.sampled, 1, |index, samples| {
+                    let range = ranges(index);
+                    let mut memory = room(batch * BLOCK);
+                    let fields = &mut memory.slice_mut()[..batch * BLOCK];
+                    let fields: &mut [f32] = bytemuck::cast_slice_mut(fields);
+                    let mut rows: Vec<_> = fields.chunks_mut(BLOCK).collect();
+                    fields_down(blocks, states, range.clone(), &mut rows);
+                    arch.dispatch(Sample {
+                        stream,
+                        place: (number, 0, range.start),
+                        bias: &bias[range],
+                        rows: &mut rows,
+                        states: &mut samples[0],
+                    });
+                    clear(&mut memory);
+                });
+                self.put_samples();
+            }
+        }
+    }
+
+    /// Lays the sampled visible units of the chains out.
+    fn put_samples(&mut self) {
+        let words = self.visible.div_ceil(64);
+        let mut all = Array2::zeros((self.batch, words));
+        for (samples, mut out) in self
+            .sampled
+            .iter()
+            .zip(all.axis_chunks_iter_mut(ndarray::Axis(1), WORDS))
+        {
+            let here = out.ncols();
+            out.assign(&samples.slice(s![.., ..here]));
+        }
+        self.rows[1].put_rows(Packed(all.view()), 0);
+        let before = self.batch.div_ceil(DEPTH);
+        self.columns.put_columns(Packed(all.view()), before);
+    }
+
+    /// Samples the hidden units of the rows `rows` (mini-batch, chains, or both) given the visible ones and the hidden
+    /// `bias`: draw `number` of `stream`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit together.
+    pub fn up(
+        &mut self,
+        workers: &Workers,
+        rows: &Range<usize>,
+        bias: ArrayView1<f32>,
+        stream: Stream,
+        number: u64,
+    ) {
+        assert!(
+            bias.len() == self.hidden && rows.end <= 2 * self.batch,
+            "one bias per unit, rows that are there"
+        );
+        let crew = self.crew(workers);
+        let workers = crew.as_ref().unwrap_or(workers);
+        let bias = bias.as_standard_layout();
+        let bias = bias.as_slice().expect("a standard layout is a slice");
+        let batch = self.batch;
+        let parts = rows.start / batch..rows.end.div_ceil(batch);
+        let lefts = &self.rows[parts.clone()];
+        workers.for_each_chunk(&mut self.blocks, 1, |index, block| {
+            let block = &mut block[0];
+            let mut memory = room(lefts.len() * batch * BLOCK);
+            let fields = &mut memory.slice_mut()[..lefts.len() * batch * BLOCK];
+            let fields: &mut [f32] = bytemuck::cast_slice_mut(fields);
+            let mut rows: Vec<_> = fields.chunks_mut(BLOCK).collect();
+            block.fields_up(lefts, batch, &mut rows);
+            let first = index * BLOCK;
+            let states = block.states[parts.clone()].iter_mut();
+            for ((part, states), rows) in
+                parts.clone().zip(states).zip(rows.chunks_mut(batch.max(1)))
+            {
+                Arch::new().dispatch(Sample {
+                    stream,
+                    place: (number, (part * batch) as u32, first),
+                    bias: &bias[first..first + block.units],
+                    rows,
+                    states,
+                });
+            }
+            clear(&mut memory);
+        });
+    }
+
+    /// W ← keep · W + scale · (Σ v hᵀ of the mini-batch − Σ v hᵀ of the chains).
+    pub fn step(&mut self, workers: &Workers, keep: f32, scale: f32) {
+        let crew = self.crew(workers);
+        let workers = crew.as_ref().unwrap_or(workers);
+        // What was no probability comes of parameters that are no numbers.
+        let scale = if self.fits { scale } else { f32::NAN };
+        let (columns, before) = (&self.columns, self.batch.div_ceil(DEPTH));
+        workers.for_each_chunk(&mut self.blocks, 1, |_, block| {
+            block[0].step(columns, before, keep, scale);
+        });
+    }
+
+    /// Σ h of the mini-batch − Σ h of the chains, by unit.
+    #[must_use]
+    pub fn hidden_sums(&self) -> Array1<f32> {
+        let sums = self.blocks.iter().flat_map(|block| {
+            let [data, chains] = block.states.each_ref().map(count);
+            data.into_iter()
+                .zip(chains)
+                .map(|(data, chains)| data - chains)
+        });
+        sums.take(self.hidden).map(|sum| sum as f32).collect()
+    }
+
+    /// Σ v of the chains, whose visible units were sampled, by unit.
+    #[must_use]
+    pub fn sampled_sums(&self) -> Array1<f32> {
+        let sums = self.sampled.iter().flat_map(count);
+        sums.take(self.visible).map(|sum| sum as f32).collect()
+    }
+
+    /// One thread, where there is too little to do for more.
+    fn crew(&self, workers: &Workers) -> Option<Workers> {
+        let little = self.visible * self.hidden * self.batch < PARALLEL_FROM;
+        (little && workers.threads() > 1).then(Workers::single)
+    }
+}
+
+impl Weights {
+    fn new(from: ArrayView2<f32>) -> Self {
+        let mut rows = Aligned::zeros(from.nrows() * WIDE);
+        let chunks = rows.slice_mut().as_chunks_mut::<WIDE>().0;
+        for (from, out) in from.outer_iter().zip(chunks) {
+            for (x, out) in from.iter().zip(out) {
+                *out = *x;
+            }
+        }
+        let largest = Largest::of(rows.slice().as_chunks().0);
+        Self {
+            units: from.ncols(),
+            rows,
+            largest,
+        }
+    }
+
+    /// V × units.
+    fn view(&self) -> ArrayView2<'_, f32> {
+        let rows = self.rows.slice();
+        let all = ArrayView2::from_shape((rows.len() / WIDE, WIDE), rows);
+        all.expect("whole rows").slice_move(s![.., ..self.units])
+    }
+}
+
+impl Block {
+    /// Weights · visible units: fields without bias, one row each of all `lefts`.
+    fn fields_up(&self, lefts: &[InParts], batch: usize, rows: &mut [&mut [f32]]) {
+        let visible = self.weights[0].rows.slice().len() / WIDE;
+        let strip = strip_length(visible.div_ceil(DEPTH));
+        let mut memory = room(strip + DIGITS * SUMS);
+        let (tiles, sums) = memory.slice_mut().split_at_mut(strip);
+        let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..DIGITS * SUMS]);
+        let mut pairs = Pairs::default();
+        let set_up = Tiles::set_up();
+        for (first, half) in (0..).step_by(WIDE).zip(&self.weights) {
+            for within in (0..half.units).step_by(STRIP) {
+                let columns = within..(within + STRIP).min(half.units);
+                let bits = &half.largest.of_columns.as_flattened()[within..within + STRIP];
+                let units: [f32; STRIP] = std::array::from_fn(|column| unit(bits[column]));
+                let right = half.view();
+                let right = right.slice(s![.., columns.clone()]);
+                let count = cut_columns(right, &units, tiles);
+                let scales = units.map(|unit| FIRST * unit);
+                for (left, rows) in lefts.iter().zip(rows.chunks_mut(batch)) {
+                    for (strip, rows) in rows.chunks_mut(STRIP).enumerate() {
+                        let (left, digits) = left.strip(strip);
+                        pairs.find(digits, count);
+                        let halves = [rows.len(), columns.len()].map(|lines| lines > ROWS);
+                        let levels = pairs.multiply(&set_up, halves, left, tiles, sums);
+                        add(0.0, &scales, levels, sums, first + within, rows);
+                    }
+                }
+            }
+        }
+        drop(set_up);
+        clear(&mut memory);
+    }
+
+    /// [`Tiled::step`] of this block.
+    fn step(&mut self, columns: &InParts, before: usize, keep: f32, scale: f32) {
+        // A strip of states has one digit, a half of weights two strips.
+        let strip = 2 * before * 2 * TILE;
+        let mut memory = room(2 * strip + DIGITS * SUMS);
+        let (tiles, sums) = memory.slice_mut().split_at_mut(2 * strip);
+        let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..DIGITS * SUMS]);
+        let mut pairs = Pairs::default();
+        let set_up = Tiles::set_up();
+        for (first, half) in (0..).step_by(WIDE).zip(&mut self.weights) {
+            let strips = half.units.div_ceil(STRIP);
+            for (within, tiles) in (0..strips).zip(tiles.chunks_mut(strip)) {
+                let [data, chains] = self.states.each_ref().map(|states| Packed(states.view()));
+                put_right(data, first + within * STRIP, 1, 0, tiles);
+                put_right(chains, first + within * STRIP, -1, before, tiles);
+            }
+            let Largest {
+                of_rows,
+                of_columns,
+            } = &mut half.largest;
+            *of_columns = Default::default();
+            let rows = half.rows.slice_mut().as_chunks_mut::<WIDE>().0;
+            let rows = rows.chunks_mut(STRIP).zip(of_rows.chunks_mut(STRIP));
+            for (place, (rows, of_rows)) in rows.enumerate() {
+                let (left, digits) = columns.strip(place);
+                pairs.find(digits, 1);
+                let halves = [rows.len() > ROWS, true];
+                let mut most = [[0; WIDTH]; STRIP];
+                for (within, tiles) in (0..strips).zip(tiles.chunks(strip)) {
+                    let levels = pairs.multiply(&set_up, halves, left, tiles, sums);
+                    let largest = [&mut most[..], &mut of_columns[..]];
+                    grow(keep, scale, levels, sums, (rows, within), largest);
+                }
+                let most = most.as_chunks_mut::<ROWS>().0.iter_mut();
+                for (of_rows, most) in of_rows.chunks_mut(ROWS).zip(most) {
+                    let most = across(most);
+                    of_rows.copy_from_slice(&most[..of_rows.len()]);
+                }
+            }
+        }
+        drop(set_up);
+        clear(&mut memory);
+    }
+}
+
+/// Weights · hidden states: fields, without bias, of the visible units `range`, one row each of `states`.
+fn fields_down(blocks: &[Block], states: &InParts, range: Range<usize>, rows: &mut [&mut [f32]]) {
+    let halves: Vec<_> = blocks.iter().flat_map(|block| &block.weights).collect();
+    let depth = halves.len();
+    let strip = strip_length(depth);
+    let mut memory = room(strip + DIGITS * SUMS);
+    let (tiles, sums) = memory.slice_mut().split_at_mut(strip);
+    let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..DIGITS * SUMS]);
+    let mut pairs = Pairs::default();
+    let set_up = Tiles::set_up();
+    for first in range.clone().step_by(STRIP) {
+        let lines = first..(first + STRIP).min(range.end);
+        let units: [f32; STRIP] = std::array::from_fn(|place| {
+            let row = first + place;
+            let largest = halves
+                .iter()
+                .filter_map(|half| half.largest.of_rows.get(row));
+            unit(largest.copied().max().unwrap_or(0))
+        });
+        let mut count = 0;
+        for (half, units) in units.as_chunks::<ROWS>().0.iter().enumerate() {
+            let lines = lines.start + half * ROWS..(lines.start + (half + 1) * ROWS).min(lines.end);
+            if lines.is_empty() {
+                continue;
+            }
+            for (tile, weights) in halves.iter().enumerate() {
+                let matrix = Lines {
+                    matrix: weights.view(),
+                    side: Side::Right(units.map(f32::recip)),
+                };
+                let places = |digit| ((digit * depth + tile) * 2 + half) * TILE;
+                let digits = matrix.cut_tile(lines.clone(), 0, places, tiles);
+                count = count.max(digits.expect("any number fits the right side"));
+            }
+        }
+        let scales = units.map(|unit| FIRST * unit);
+        for (strip, rows) in rows.chunks_mut(STRIP).enumerate() {
+            let (left, digits) = states.strip(strip);
+            pairs.find(digits, count);
+            let halves = [rows.len(), lines.len()].map(|lines| lines > ROWS);
+            let levels = pairs.multiply(&set_up, halves, left, tiles, sums);
+            add(0.0, &scales, levels, sums, first - range.start, rows);
+        }
+    }
+    drop(set_up);
+    clear(&mut memory);
+}
+
+/// Packed samples of units from their fields, which become their means.
+struct Sample<'a, 'b> {
+    stream: Stream,
+    /// Draw, first row and first column.
+    place: (u64, u32, usize),
+    bias: &'a [f32],
+    rows: &'a mut [&'b mut [f32]],
+    states: &'a mut Array2<u64>,
+}
+
+impl WithSimd for Sample<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (draw, first, column) = self.place;
+        let units = self.bias.len();
+        let mut samples = [0.0; BLOCK];
+        let states = self.states.as_slice_mut().expect("rows side by side");
+        for ((row, out), states) in (first..).zip(self.rows).zip(states.chunks_mut(WORDS)) {
+            let sample = SampleRow {
+                stream: self.stream,
+                place: (draw, row, column),
+                row: &mut out[..units],
+                bias: self.bias,
+                samples: &mut samples[..units],
+            };
+            sample.with_simd(simd);
+            pack_row(&samples, 0.5, states);
+        }
+    }
+}
+
+/// How many rows each unit is on in.
+fn count(states: &Array2<u64>) -> [i32; BLOCK] {
+    let mut sums = [0; BLOCK];
+    vectorized(
+        Arch::new(),
+        #[inline(always)]
+        || {
+            for row in states.outer_iter() {
+                for (word, sums) in row.iter().zip(sums.as_chunks_mut::<64>().0) {
+                    let halves = [*word as u32, (*word >> 32) as u32];
+                    for (half, sums) in halves.iter().zip(sums.as_chunks_mut::<32>().0) {
+                        for (place, sum) in sums.iter_mut().enumerate() {
+                            *sum += (half >> place & 1).cast_signed();
+                        }
+                    }
+                }
+            }
+        },
+    );
+    sums
+}
+
+#[cfg(test)]
+mod tests;

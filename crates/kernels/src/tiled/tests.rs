@@ -1,0 +1,193 @@
+use ndarray::{Array1, Array2, Axis, concatenate};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Purpose, sigmoid};
+
+/// Numbers from 0 to 1: states, pixels, or any.
+fn observations(rows: usize, columns: usize, kind: u8) -> Array2<f32> {
+    let mut rng = Stream::new(7, Purpose::Digits, kind.into()).rng(0);
+    Array2::from_shape_simple_fn((rows, columns), || match kind {
+        0 => f32::from(u8::from(rng.below(3) == 0)),
+        1 => rng.below(256) as f32 / 255.0,
+        _ => rng.uniform() as f32,
+    })
+}
+
+fn normal(shape: (usize, usize), index: u64) -> Array2<f32> {
+    let mut rng = Stream::new(3, Purpose::Weights, index).rng(0);
+    Array2::from_shape_simple_fn(shape, || rng.normal() as f32)
+}
+
+/// A machine, its mini-batch and its chains as plain matrices.
+struct Plain {
+    weights: Array2<f32>,
+    visible_bias: Array1<f32>,
+    hidden_bias: Array1<f32>,
+    data: Array2<f32>,
+    chains: Array2<f32>,
+}
+
+impl Plain {
+    fn new(visible: usize, hidden: usize, batch: usize, kind: u8) -> Self {
+        Self {
+            weights: normal((visible, hidden), 1) * 0.2,
+            visible_bias: normal((1, visible), 2).remove_axis(Axis(0)),
+            hidden_bias: normal((1, hidden), 3).remove_axis(Axis(0)),
+            data: observations(batch, visible, kind),
+            chains: observations(batch, hidden, 0),
+        }
+    }
+
+    fn tiled(&self) -> Tiled {
+        let on = |row, unit| self.chains[[row, unit]] > 0.5;
+        Tiled::new(self.weights.view(), self.data.nrows(), on)
+    }
+
+    /// P(v = 1 | h), in double precision.
+    fn down(&self, hidden: &Array2<f32>) -> Array2<f64> {
+        means(hidden, &self.weights.t().to_owned(), &self.visible_bias)
+    }
+
+    fn up(&self, visible: &Array2<f32>) -> Array2<f64> {
+        means(visible, &self.weights, &self.hidden_bias)
+    }
+}
+
+fn means(states: &Array2<f32>, weights: &Array2<f32>, bias: &Array1<f32>) -> Array2<f64> {
+    let double = |matrix: &Array2<f32>| matrix.mapv(f64::from);
+    let fields = double(states).dot(&double(weights)) + bias.mapv(f64::from);
+    fields.mapv(|x| 1.0 / (1.0 + (-x).exp()))
+}
+
+/// The states that were sampled, where the means leave no doubt; how many were left out.
+fn check_samples(
+    states: &Array2<f32>,
+    means: &Array2<f64>,
+    stream: Stream,
+    number: u64,
+    first_row: usize,
+) -> Result<usize, TestCaseError> {
+    let mut open = 0;
+    for ((row, column), state) in states.indexed_iter() {
+        let one = |by: f64| {
+            let probability = (means[[row, column]] + by).clamp(0.0, 1.0) as f32;
+            stream.is_one(number, (first_row + row) as u32, column as u32, probability)
+        };
+        if one(-3e-5) == one(3e-5) {
+            prop_assert_eq!(*state > 0.5, one(0.0), "unit {} of row {}", column, row);
+        } else {
+            open += 1;
+        }
+    }
+    Ok(open)
+}
+
+fn unpack<'a>(states: impl Iterator<Item = &'a Array2<u64>>, units: usize) -> Array2<f32> {
+    let blocks: Vec<_> = states.collect();
+    Array2::from_shape_fn((blocks[0].nrows(), units), |(row, unit)| {
+        let word = blocks[unit / BLOCK][[row, unit % BLOCK / 64]];
+        f32::from(u8::from(word >> (unit % 64) & 1 == 1))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn an_update_is_one_of_plain_loops(
+        visible in prop_oneof![1..70_usize, 120..300_usize],
+        hidden in prop_oneof![1..70_usize, 120..300_usize],
+        batch in 1..75_usize, kind in 0..3_u8, sampled: bool, from_data: bool, threads in 1..4_usize,
+    ) {
+        let plain = Plain::new(visible, hidden, batch, kind);
+        let workers = Workers::new(threads).expect("threads");
+        let mut tiled = plain.tiled();
+        prop_assert_eq!(tiled.weights(), plain.weights.clone());
+        let stream = Stream::new(1, Purpose::Training, 0);
+        let bias = plain.hidden_bias.view();
+        tiled.take_up(&workers, plain.data.view());
+        let mut from = plain.chains.clone();
+        let mut rows = batch..2 * batch;
+        let mut open = 0;
+        if from_data {
+            tiled.up(&workers, &(0..batch), bias, stream, 4);
+            from = unpack(tiled.blocks.iter().map(|block| &block.states[0]), hidden);
+            open += check_samples(&from, &plain.up(&plain.data), stream, 4, 0)?;
+            rows = 0..batch;
+        }
+        let expected = plain.down(&from);
+        let mut chains = Array2::zeros((batch, visible));
+        let phase = if sampled {
+            Phase::Sampled { stream, number: 5 }
+        } else {
+            Phase::Mean(chains.view_mut())
+        };
+        tiled.down(&workers, &rows, plain.visible_bias.view(), phase);
+        if sampled {
+            chains = unpack(tiled.sampled.iter(), visible);
+            open += check_samples(&chains, &expected, stream, 5, 0)?;
+            prop_assert_eq!(tiled.sampled_sums(), chains.sum_axis(Axis(0)));
+        } else {
+            for (mean, expected) in chains.iter().zip(&expected) {
+                prop_assert!((f64::from(*mean) - expected).abs() < 2e-5, "{mean} for {expected}");
+            }
+        }
+        tiled.up(&workers, &(0..2 * batch), bias, stream, 6);
+        let [data_states, chain_states] = [0, 1].map(|part| {
+            unpack(tiled.blocks.iter().map(|block| &block.states[part]), hidden)
+        });
+        open += check_samples(&data_states, &plain.up(&plain.data), stream, 6, 0)?;
+        open += check_samples(&chain_states, &plain.up(&chains), stream, 6, batch)?;
+        // Some are bound to be too near to call, and no more.
+        prop_assert!(open <= 2 + batch * (visible + 3 * hidden) / 2000, "{open} are open");
+        prop_assert_eq!(chain_states.mapv(|x| x > 0.5), Array2::from_shape_fn(
+            (batch, hidden), |(row, unit)| tiled.chain(row, unit)
+        ));
+        prop_assert_eq!(
+            tiled.hidden_sums(),
+            data_states.sum_axis(Axis(0)) - chain_states.sum_axis(Axis(0))
+        );
+        tiled.step(&workers, 0.75, 0.01);
+        let stack = concatenate![Axis(0), plain.data, chains].mapv(f64::from);
+        let hidden_stack = concatenate![Axis(0), data_states, -chain_states].mapv(f64::from);
+        let gradient = stack.t().dot(&hidden_stack);
+        let bound = 2.0 * batch as f64 * 0.01 * 2.0_f64.powi(-20) + 1e-6;
+        let stepped = tiled.weights();
+        for ((place, weight), old) in stepped.indexed_iter().zip(&plain.weights) {
+            let expected = 0.75 * f64::from(*old) + 0.01 * gradient[place];
+            prop_assert!((f64::from(*weight) - expected).abs() < bound, "{weight} for {expected}");
+        }
+        // What is largest was kept in sight.
+        for (half, weights) in tiled
+            .blocks
+            .iter()
+            .flat_map(|block| &block.weights)
+            .zip(stepped.axis_chunks_iter(Axis(1), WIDE))
+        {
+            let bits = weights.mapv(|x| x.abs().to_bits());
+            let most = |lane: ArrayView1<u32>| lane.iter().copied().max().unwrap_or(0);
+            let of_rows: Vec<_> = bits.outer_iter().map(most).collect();
+            let of_columns: Vec<_> = bits.axis_iter(Axis(1)).map(most).collect();
+            prop_assert_eq!(&half.largest.of_rows, &of_rows);
+            let kept = half.largest.of_columns.as_flattened();
+            prop_assert_eq!(&kept[..of_columns.len()], &of_columns[..]);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_probability_makes_weights_that_are_no_numbers() {
+    let mut plain = Plain::new(50, 40, 20, 2);
+    plain.visible_bias[7] = f32::NAN;
+    let workers = Workers::single();
+    let stream = Stream::new(1, Purpose::Training, 0);
+    let mut tiled = plain.tiled();
+    let mut means = Array2::zeros((20, 50));
+    tiled.take_up(&workers, plain.data.view());
+    let phase = Phase::Mean(means.view_mut());
+    tiled.down(&workers, &(20..40), plain.visible_bias.view(), phase);
+    assert!(means[[0, 7]].is_nan() && sigmoid(f32::NAN).is_nan());
+    tiled.up(&workers, &(0..40), plain.hidden_bias.view(), stream, 0);
+    tiled.step(&workers, 1.0, 0.1);
+    assert!(tiled.weights().iter().all(|weight| weight.is_nan()));
+}
