@@ -10,13 +10,12 @@
 
 #[cfg(feature = "cuda")]
 mod card;
+mod tiles;
 
 use std::ops::Range;
 
 use ndarray::{Array1, Array2, s};
-use resrel_kernels::{
-    Draw, Phase, Purpose, SparseWeights, Stream, Tiled, Way, Workers, conditional, product,
-};
+use resrel_kernels::{Draw, Purpose, SparseWeights, Stream, Way, Workers, conditional, product};
 
 use crate::config::{NegativePhase, NegativeVisible};
 use crate::rbm::{column_sums, connections};
@@ -58,10 +57,8 @@ pub struct Trainer {
     hidden: Array2<f32>,
     /// Means of sampled visible units. batch × V, or empty.
     visible_means: Array2<f32>,
-    /// Weights and states once more, as matrix tiles take them, and whether they are newer there.
-    tiled: Option<Tiled>,
-    ahead: bool,
     /// Where the training goes on, if not here.
+    tiles: Option<tiles::OnTiles>,
     #[cfg(feature = "cuda")]
     card: Option<card::OnCard>,
 }
@@ -141,30 +138,10 @@ impl Trainer {
             hidden_means: Array2::zeros((2 * batch, hidden)),
             hidden: stack,
             visible_means: Array2::zeros(if sampled { (batch, visible) } else { (0, 0) }),
-            tiled: None,
-            ahead: false,
+            tiles: None,
             #[cfg(feature = "cuda")]
             card: None,
         }
-    }
-
-    /// Goes on with weights and states as the processor's matrix tiles take them, if that is faster: the same updates, to
-    /// the last bit. [`Trainer::rbm`] and [`Trainer::chains`] are then those that were last [fetched](Trainer::fetch).
-    /// Answers whether it is.
-    pub fn move_to_tiles(&mut self) -> bool {
-        let (batch, (visible, hidden)) = (self.config.batch, self.rbm.weights.dim());
-        let plain = matches!(self.connections, Connections::All)
-            && self.velocity.is_none()
-            && self.config.sparsity.is_none();
-        #[cfg(feature = "cuda")]
-        let plain = plain && self.card.is_none();
-        if !plain || !Tiled::pays(visible, hidden, batch) {
-            return false;
-        }
-        let chains = self.hidden.slice(s![batch.., ..]);
-        let on = |row, unit| chains[[row, unit]] != 0.0;
-        self.tiled = Some(Tiled::new(self.rbm.weights.view(), batch, on));
-        true
     }
 
     /// Brings the machine and its chains up to date, where they are newer in tiles or on a card.
@@ -172,14 +149,7 @@ impl Trainer {
     /// # Errors
     /// [`Error::Card`] if an update on a card went wrong since the last time.
     pub fn fetch(&mut self) -> Result<(), Error> {
-        if let Some(tiled) = self.tiled.as_ref().filter(|_| self.ahead) {
-            self.rbm.weights = tiled.weights();
-            let mut chains = self.hidden.slice_mut(s![self.config.batch.., ..]);
-            for ((row, unit), state) in chains.indexed_iter_mut() {
-                *state = -f32::from(u8::from(tiled.chain(row, unit)));
-            }
-            self.ahead = false;
-        }
+        self.fetch_from_tiles();
         #[cfg(feature = "cuda")]
         self.fetch_from_card()?;
         Ok(())
@@ -236,21 +206,17 @@ impl Trainer {
         if self.card.is_some() {
             return self.update_on_card();
         }
-        self.gather(inputs);
-        if let Some(tiled) = &mut self.tiled {
-            let data = self.visible.slice(s![..self.config.batch, ..]);
-            tiled.take_up(workers, data);
-            self.ahead = true;
+        if self.tiles.is_some() {
+            return self.update_in_tiles(workers, inputs);
         }
+        self.gather(inputs);
         match self.config.negative_phase {
             NegativePhase::Pcd => self.persistent_phases(workers),
             NegativePhase::Cd => self.contrastive_phases(workers),
         }
-        if self.tiled.is_none() {
-            // From here the chains count negatively in every sum over the stack.
-            let batch = self.config.batch;
-            self.hidden.slice_mut(s![batch.., ..]).mapv_inplace(|h| -h);
-        }
+        // From here the chains count negatively in every sum over the stack.
+        let batch = self.config.batch;
+        self.hidden.slice_mut(s![batch.., ..]).mapv_inplace(|h| -h);
         self.step(workers);
         self.update += 1;
     }
@@ -318,19 +284,8 @@ impl Trainer {
     ) {
         let batch = self.config.batch;
         let number = self.draw_number(number);
-        let bias = self.rbm.visible_bias.view();
-        if let Some(tiled) = &mut self.tiled {
-            let phase = match self.config.negative_visible {
-                NegativeVisible::Mean => Phase::Mean(self.visible.slice_mut(s![batch.., ..])),
-                NegativeVisible::Sampled => Phase::Sampled {
-                    stream: self.stream,
-                    number,
-                },
-            };
-            tiled.down(workers, &from, bias, phase);
-            return;
-        }
         let hidden = self.hidden.slice(s![from, ..]);
+        let bias = self.rbm.visible_bias.view();
         let chains = self.visible.slice_mut(s![batch.., ..]);
         let (means, draw) = match self.config.negative_visible {
             NegativeVisible::Mean => (chains, None),
@@ -355,11 +310,6 @@ impl Trainer {
     /// Hidden samples from the visible units in the same rows.
     fn hidden_from_visible(&mut self, workers: &Workers, rows: Range<usize>, number: u32) {
         let number = self.draw_number(number);
-        if let Some(tiled) = &mut self.tiled {
-            let bias = self.rbm.hidden_bias.view();
-            tiled.up(workers, &rows, bias, self.stream, number);
-            return;
-        }
         let draw = Draw {
             stream: self.stream,
             number,
@@ -387,19 +337,8 @@ impl Trainer {
         let rate = self.learning_rate();
         let scale = (rate / batch as f64) as f32;
         let (visible, hidden) = (self.visible.view(), self.hidden.view());
-        let data = column_sums(visible.slice(s![..batch, ..]));
-        if let Some(tiled) = &mut self.tiled {
-            let chains = match self.config.negative_visible {
-                NegativeVisible::Mean => column_sums(visible.slice(s![batch.., ..])),
-                NegativeVisible::Sampled => tiled.sampled_sums(),
-            };
-            let shrink = (rate * self.config.weight_decay) as f32;
-            tiled.step(workers, 1.0 - shrink, scale);
-            self.rbm.visible_bias.scaled_add(scale, &(data - chains));
-            self.rbm.hidden_bias.scaled_add(scale, &tiled.hidden_sums());
-            return;
-        }
-        let visible_step = data - column_sums(visible.slice(s![batch.., ..]));
+        let visible_step = column_sums(visible.slice(s![..batch, ..]))
+            - column_sums(visible.slice(s![batch.., ..]));
         let mut hidden_step = column_sums(hidden);
         if let Some(target) = self.config.sparsity {
             let activity = column_sums(self.hidden_means.slice(s![..batch, ..]));

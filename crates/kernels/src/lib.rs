@@ -37,7 +37,7 @@ pub use philox::{Purpose, Stream, StreamRng, philox};
 pub use product::{dense_product, product};
 pub use sampling::{Draw, conditional, instruction_set, sigmoid, softplus};
 pub use sparse::{SparseWeights, Way};
-pub use tiled::{Phase, Tiled};
+pub use tiled::{Phase, Step, Tiled};
 pub use workers::{Workers, WorkersError};
 
 /// Runs `work` as code for the widest vectors of this machine.

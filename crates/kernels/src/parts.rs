@@ -110,20 +110,25 @@ thread_local! {
 
 /// Memory with anything in it.
 pub(crate) fn room(length: usize) -> Aligned<u32> {
-    let used = USED.with_borrow_mut(Vec::pop);
-    match used {
-        Some(used) if used.slice().len() >= length => used,
-        _ => Aligned::zeros(length),
-    }
+    let used = USED.with_borrow_mut(|used| {
+        let enough = used.iter().position(|room| room.slice().len() >= length)?;
+        Some(used.swap_remove(enough))
+    });
+    used.unwrap_or_else(|| Aligned::zeros(length))
 }
 
 /// Gives memory back.
 pub(crate) fn clear(room: &mut Aligned<u32>) {
     let room = std::mem::replace(room, Aligned::zeros(0));
+    if room.slice().len() > MOST_KEPT {
+        return;
+    }
     USED.with_borrow_mut(|used| {
-        // One for the left matrix, one for the rest.
-        if used.len() < 2 && room.slice().len() <= MOST_KEPT {
-            used.push(room);
+        used.push(room);
+        // One for the left matrix, one for the rest: the largest.
+        if used.len() > 2 {
+            used.sort_by_key(|room| std::cmp::Reverse(room.slice().len()));
+            used.truncate(2);
         }
     });
 }

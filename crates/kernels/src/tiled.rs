@@ -34,13 +34,17 @@ const PARALLEL_FROM: usize = 1 << 21;
 pub enum Phase<'a> {
     /// Their means, of which the matrix (batch × V) receives those.
     Mean(ArrayViewMut2<'a, f32>),
-    /// Samples: draw `number` of `stream`, rows from 0 on.
-    Sampled {
-        /// The stream of random numbers.
-        stream: Stream,
-        /// Which draw of it.
-        number: u64,
-    },
+    /// Samples: a draw of a stream, rows from 0 on.
+    Sampled((Stream, u64)),
+}
+
+/// A step along the gradient: W ← keep · W + scale · (Σ v hᵀ of the mini-batch − Σ v hᵀ of the chains).
+#[derive(Debug, Clone, Copy)]
+pub struct Step {
+    /// What is kept of the weights: 1 − rate · weight decay.
+    pub keep: f32,
+    /// Rate / batch.
+    pub scale: f32,
 }
 
 /// Weights (V × H) and the states of a mini-batch and as many chains, in a stack: rows 0 … batch − 1 are the mini-batch,
@@ -211,7 +215,7 @@ impl Tiled {
                 self.fits &= self.rows[1].cut(workers, means, 1.0, 0)
                     && self.columns.cut(workers, means.t(), 1.0, before);
             }
-            Phase::Sampled { stream, number } => {
+            Phase::Sampled(draw) => {
                 workers.for_each_chunk(&mut self.sampled, 1, |index, samples| {
                     let range = ranges(index);
                     let mut memory = room(batch * BLOCK);
@@ -220,8 +224,8 @@ impl Tiled {
                     let mut rows: Vec<_> = fields.chunks_mut(BLOCK).collect();
                     fields_down(blocks, states, range.clone(), &mut rows);
                     arch.dispatch(Sample {
-                        stream,
-                        place: (number, 0, range.start),
+                        draw,
+                        place: (0, range.start),
                         bias: &bias[range],
                         rows: &mut rows,
                         states: &mut samples[0],
@@ -251,7 +255,7 @@ impl Tiled {
     }
 
     /// Samples the hidden units of the rows `rows` (mini-batch, chains, or both) given the visible ones and the hidden
-    /// `bias`: draw `number` of `stream`.
+    /// `bias`, by a draw of a stream; and then makes a `step`, if there is one, block by block.
     ///
     /// # Panics
     /// If the shapes do not fit together.
@@ -260,8 +264,8 @@ impl Tiled {
         workers: &Workers,
         rows: &Range<usize>,
         bias: ArrayView1<f32>,
-        stream: Stream,
-        number: u64,
+        draw: (Stream, u64),
+        step: Option<Step>,
     ) {
         assert!(
             bias.len() == self.hidden && rows.end <= 2 * self.batch,
@@ -274,39 +278,35 @@ impl Tiled {
         let batch = self.batch;
         let parts = rows.start / batch..rows.end.div_ceil(batch);
         let lefts = &self.rows[parts.clone()];
+        let (columns, fits) = (&self.columns, self.fits);
         workers.for_each_chunk(&mut self.blocks, 1, |index, block| {
             let block = &mut block[0];
+            let first = index * BLOCK;
+            let bias = &bias[first..first + block.units];
             let mut memory = room(lefts.len() * batch * BLOCK);
             let fields = &mut memory.slice_mut()[..lefts.len() * batch * BLOCK];
             let fields: &mut [f32] = bytemuck::cast_slice_mut(fields);
             let mut rows: Vec<_> = fields.chunks_mut(BLOCK).collect();
             block.fields_up(lefts, batch, &mut rows);
-            let first = index * BLOCK;
             let states = block.states[parts.clone()].iter_mut();
-            for ((part, states), rows) in
-                parts.clone().zip(states).zip(rows.chunks_mut(batch.max(1)))
-            {
+            let rows = rows.chunks_mut(batch.max(1));
+            for ((part, states), rows) in parts.clone().zip(states).zip(rows) {
                 Arch::new().dispatch(Sample {
-                    stream,
-                    place: (number, (part * batch) as u32, first),
-                    bias: &bias[first..first + block.units],
+                    draw,
+                    place: ((part * batch) as u32, first),
+                    bias,
                     rows,
                     states,
                 });
             }
             clear(&mut memory);
-        });
-    }
-
-    /// W ← keep · W + scale · (Σ v hᵀ of the mini-batch − Σ v hᵀ of the chains).
-    pub fn step(&mut self, workers: &Workers, keep: f32, scale: f32) {
-        let crew = self.crew(workers);
-        let workers = crew.as_ref().unwrap_or(workers);
-        // What was no probability comes of parameters that are no numbers.
-        let scale = if self.fits { scale } else { f32::NAN };
-        let (columns, before) = (&self.columns, self.batch.div_ceil(DEPTH));
-        workers.for_each_chunk(&mut self.blocks, 1, |_, block| {
-            block[0].step(columns, before, keep, scale);
+            if let Some(mut step) = step {
+                if !fits {
+                    // What was no probability came of parameters that are no numbers.
+                    step.scale = f32::NAN;
+                }
+                block.step(columns, step);
+            }
         });
     }
 
@@ -395,8 +395,9 @@ impl Block {
         clear(&mut memory);
     }
 
-    /// [`Tiled::step`] of this block.
-    fn step(&mut self, columns: &InParts, before: usize, keep: f32, scale: f32) {
+    /// A step by the visible units in `columns`.
+    fn step(&mut self, columns: &InParts, Step { keep, scale }: Step) {
+        let before = self.states[0].nrows().div_ceil(DEPTH);
         // A strip of states has one digit, a half of weights two strips.
         let strip = 2 * before * 2 * TILE;
         let mut memory = room(2 * strip + DIGITS * SUMS);
@@ -443,6 +444,7 @@ impl Block {
 /// Weights · hidden states: fields, without bias, of the visible units `range`, one row each of `states`.
 fn fields_down(blocks: &[Block], states: &InParts, range: Range<usize>, rows: &mut [&mut [f32]]) {
     let halves: Vec<_> = blocks.iter().flat_map(|block| &block.weights).collect();
+    let views: Vec<_> = halves.iter().map(|half| half.view()).collect();
     let depth = halves.len();
     let strip = strip_length(depth);
     let mut memory = room(strip + DIGITS * SUMS);
@@ -465,9 +467,9 @@ fn fields_down(blocks: &[Block], states: &InParts, range: Range<usize>, rows: &m
             if lines.is_empty() {
                 continue;
             }
-            for (tile, weights) in halves.iter().enumerate() {
+            for (tile, matrix) in views.iter().enumerate() {
                 let matrix = Lines {
-                    matrix: weights.view(),
+                    matrix: *matrix,
                     side: Side::Right(units.map(f32::recip)),
                 };
                 let places = |digit| ((digit * depth + tile) * 2 + half) * TILE;
@@ -490,9 +492,9 @@ fn fields_down(blocks: &[Block], states: &InParts, range: Range<usize>, rows: &m
 
 /// Packed samples of units from their fields, which become their means.
 struct Sample<'a, 'b> {
-    stream: Stream,
-    /// Draw, first row and first column.
-    place: (u64, u32, usize),
+    draw: (Stream, u64),
+    /// First row and first column.
+    place: (u32, usize),
     bias: &'a [f32],
     rows: &'a mut [&'b mut [f32]],
     states: &'a mut Array2<u64>,
@@ -503,13 +505,13 @@ impl WithSimd for Sample<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let (draw, first, column) = self.place;
+        let ((stream, draw), (first, column)) = (self.draw, self.place);
         let units = self.bias.len();
         let mut samples = [0.0; BLOCK];
         let states = self.states.as_slice_mut().expect("rows side by side");
         for ((row, out), states) in (first..).zip(self.rows).zip(states.chunks_mut(WORDS)) {
             let sample = SampleRow {
-                stream: self.stream,
+                stream,
                 place: (draw, row, column),
                 row: &mut out[..units],
                 bias: self.bias,

@@ -110,7 +110,7 @@ proptest! {
         let mut rows = batch..2 * batch;
         let mut open = 0;
         if from_data {
-            tiled.up(&workers, &(0..batch), bias, stream, 4);
+            tiled.up(&workers, &(0..batch), bias, (stream, 4), None);
             from = unpack(tiled.blocks.iter().map(|block| &block.states[0]), hidden);
             open += check_samples(&from, &plain.up(&plain.data), stream, 4, 0)?;
             rows = 0..batch;
@@ -118,7 +118,7 @@ proptest! {
         let expected = plain.down(&from);
         let mut chains = Array2::zeros((batch, visible));
         let phase = if sampled {
-            Phase::Sampled { stream, number: 5 }
+            Phase::Sampled((stream, 5))
         } else {
             Phase::Mean(chains.view_mut())
         };
@@ -132,7 +132,8 @@ proptest! {
                 prop_assert!((f64::from(*mean) - expected).abs() < 2e-5, "{mean} for {expected}");
             }
         }
-        tiled.up(&workers, &(0..2 * batch), bias, stream, 6);
+        let step = Step { keep: 0.75, scale: 0.01 };
+        tiled.up(&workers, &(0..2 * batch), bias, (stream, 6), Some(step));
         let [data_states, chain_states] = [0, 1].map(|part| {
             unpack(tiled.blocks.iter().map(|block| &block.states[part]), hidden)
         });
@@ -147,7 +148,6 @@ proptest! {
             tiled.hidden_sums(),
             data_states.sum_axis(Axis(0)) - chain_states.sum_axis(Axis(0))
         );
-        tiled.step(&workers, 0.75, 0.01);
         let stack = concatenate![Axis(0), plain.data, chains].mapv(f64::from);
         let hidden_stack = concatenate![Axis(0), data_states, -chain_states].mapv(f64::from);
         let gradient = stack.t().dot(&hidden_stack);
@@ -187,7 +187,11 @@ fn what_is_no_probability_makes_weights_that_are_no_numbers() {
     let phase = Phase::Mean(means.view_mut());
     tiled.down(&workers, &(20..40), plain.visible_bias.view(), phase);
     assert!(means[[0, 7]].is_nan() && sigmoid(f32::NAN).is_nan());
-    tiled.up(&workers, &(0..40), plain.hidden_bias.view(), stream, 0);
-    tiled.step(&workers, 1.0, 0.1);
+    let step = Step {
+        keep: 1.0,
+        scale: 0.1,
+    };
+    let bias = plain.hidden_bias.view();
+    tiled.up(&workers, &(0..40), bias, (stream, 0), Some(step));
     assert!(tiled.weights().iter().all(|weight| weight.is_nan()));
 }

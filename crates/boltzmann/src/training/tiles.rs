@@ -1,0 +1,129 @@
+//! Training with weights and states as the processor's matrix tiles take them: the same updates, to the last bit.
+
+use ndarray::{Axis, s};
+use resrel_kernels::{Phase, Step, Tiled, Workers};
+
+use crate::Inputs;
+use crate::config::{NegativePhase, NegativeVisible};
+use crate::rbm::column_sums;
+use crate::training::{Connections, Trainer};
+
+/// Observations that one thread gathers together.
+const TOGETHER: usize = 16;
+
+/// What a trainer has in tiles.
+#[derive(Debug)]
+pub(super) struct OnTiles {
+    machine: Tiled,
+    /// Whether the trainer's own weights and chains are older.
+    ahead: bool,
+}
+
+impl Trainer {
+    /// Goes on with weights and states as the processor's matrix tiles take them, if that is faster: the same updates, to
+    /// the last bit. [`Trainer::rbm`] and [`Trainer::chains`] are then those that were last [fetched](Trainer::fetch).
+    /// Answers whether it is faster.
+    pub fn move_to_tiles(&mut self) -> bool {
+        let (batch, (visible, hidden)) = (self.config.batch, self.rbm.weights.dim());
+        let plain = matches!(self.connections, Connections::All)
+            && self.velocity.is_none()
+            && self.config.sparsity.is_none();
+        #[cfg(feature = "cuda")]
+        let plain = plain && self.card.is_none();
+        if !plain || !Tiled::pays(visible, hidden, batch) {
+            return false;
+        }
+        let chains = self.hidden.slice(s![batch.., ..]);
+        let on = |row, unit| chains[[row, unit]] != 0.0;
+        self.tiles = Some(OnTiles {
+            machine: Tiled::new(self.rbm.weights.view(), batch, on),
+            ahead: false,
+        });
+        true
+    }
+
+    /// Brings weights and chains back from the tiles, where they are newer there.
+    pub(super) fn fetch_from_tiles(&mut self) {
+        let Some(on) = self.tiles.as_mut().filter(|on| on.ahead) else {
+            return;
+        };
+        self.rbm.weights = on.machine.weights();
+        let mut chains = self.hidden.slice_mut(s![self.config.batch.., ..]);
+        for ((row, unit), state) in chains.indexed_iter_mut() {
+            *state = -f32::from(u8::from(on.machine.chain(row, unit)));
+        }
+        on.ahead = false;
+    }
+
+    /// One update.
+    pub(super) fn update_in_tiles(&mut self, workers: &Workers, inputs: &Inputs) {
+        self.gather_in_parallel(workers, inputs);
+        let (batch, steps) = (self.config.batch, self.config.steps);
+        let rate = self.learning_rate();
+        let scale = (rate / batch as f64) as f32;
+        let step = Step {
+            keep: 1.0 - (rate * self.config.weight_decay) as f32,
+            scale,
+        };
+        let (stream, first) = (self.stream, self.draw_number(0));
+        let draw = |number: u32| (stream, first + u64::from(number));
+        let Some(on) = &mut self.tiles else { return };
+        on.ahead = true;
+        let machine = &mut on.machine;
+        let (data, mut means) = self.visible.view_mut().split_at(Axis(0), batch);
+        machine.take_up(workers, data.view());
+        let (visible_bias, hidden_bias) = (&mut self.rbm.visible_bias, &mut self.rbm.hidden_bias);
+        let mut down = |machine: &mut Tiled, from, number| {
+            let phase = match self.config.negative_visible {
+                NegativeVisible::Mean => Phase::Mean(means.view_mut()),
+                NegativeVisible::Sampled => Phase::Sampled(draw(number)),
+            };
+            machine.down(workers, &from, visible_bias.view(), phase);
+        };
+        let bias = hidden_bias.view();
+        let chains = batch..2 * batch;
+        match self.config.negative_phase {
+            NegativePhase::Pcd => {
+                for number in 0..steps {
+                    down(machine, chains.clone(), 2 * number);
+                    let draw = draw(2 * number + 1);
+                    if number + 1 < steps {
+                        machine.up(workers, &chains, bias, draw, None);
+                    } else {
+                        machine.up(workers, &(0..2 * batch), bias, draw, Some(step));
+                    }
+                }
+            }
+            NegativePhase::Cd => {
+                machine.up(workers, &(0..batch), bias, draw(2 * steps), None);
+                let mut from = 0..batch;
+                for number in 0..steps {
+                    down(machine, from, 2 * number);
+                    let last = (number + 1 == steps).then_some(step);
+                    machine.up(workers, &chains, bias, draw(2 * number + 1), last);
+                    from = chains.clone();
+                }
+            }
+        }
+        let chains = match self.config.negative_visible {
+            NegativeVisible::Mean => column_sums(means.view()),
+            NegativeVisible::Sampled => machine.sampled_sums(),
+        };
+        visible_bias.scaled_add(scale, &(column_sums(data.view()) - chains));
+        hidden_bias.scaled_add(scale, &machine.hidden_sums());
+        self.update += 1;
+    }
+
+    /// Puts the mini-batch on top of the stack.
+    fn gather_in_parallel(&mut self, workers: &Workers, inputs: &Inputs) {
+        let (batch, rows) = (self.config.batch, inputs.rows());
+        let first = self.turn_to_batch(rows);
+        let mut data = self.visible.slice_mut(s![..batch, ..]);
+        let mut chunks: Vec<_> = data.axis_chunks_iter_mut(Axis(0), TOGETHER).collect();
+        workers.for_each_chunk(&mut chunks, 1, |chunk, out| {
+            let first = first + chunk * TOGETHER;
+            let chosen = (first..).map(|place| self.order[place % rows] as usize);
+            inputs.gather(chosen, out[0].view_mut());
+        });
+    }
+}
