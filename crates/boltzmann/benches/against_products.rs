@@ -37,9 +37,11 @@ struct Contest<'a> {
 
 impl<'a> Contest<'a> {
     fn new(threads: usize, values: &Array2<f32>, inputs: &'a Inputs<'a>) -> Self {
+        let mut trainer = Trainer::new(inputs, HIDDEN, &TrainingConfig::default(), 1, 1);
+        trainer.move_to_tiles();
         Self {
             workers: Workers::new(threads).expect("threads"),
-            trainer: Trainer::new(inputs, HIDDEN, &TrainingConfig::default(), 1, 1),
+            trainer,
             inputs,
             visible: values.slice(s![..BATCH, ..]).to_owned(),
             hidden: Array2::zeros((BATCH, HIDDEN)),

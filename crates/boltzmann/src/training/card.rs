@@ -90,14 +90,13 @@ impl Trainer {
         let Some(card) = Card::open()? else {
             return Ok(false);
         };
+        self.leave_tiles();
         self.card = Some(OnCard::new(card, self, inputs, (seed, layer))?);
         Ok(true)
     }
 
-    /// Brings the machine, its last steps and its chains back from the card, where they are newer there.
-    ///
-    /// # Errors
-    /// [`Error::Card`] if an update since the last time went wrong.
+    /// Brings the machine, its last steps and its chains back from the card, where they are newer there; an error if an
+    /// update since the last time went wrong.
     pub(super) fn fetch_from_card(&mut self) -> Result<(), Error> {
         let Some(on) = self.card.as_mut().filter(|on| on.ahead) else {
             return Ok(());

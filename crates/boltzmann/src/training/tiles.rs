@@ -55,6 +55,13 @@ impl Trainer {
         on.ahead = false;
     }
 
+    /// Goes on elsewhere.
+    #[cfg(feature = "cuda")]
+    pub(super) fn leave_tiles(&mut self) {
+        self.fetch_from_tiles();
+        self.tiles = None;
+    }
+
     /// One update.
     pub(super) fn update_in_tiles(&mut self, workers: &Workers, inputs: &Inputs) {
         self.gather_in_parallel(workers, inputs);

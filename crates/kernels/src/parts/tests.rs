@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2, ShapeBuilder, s};
 use proptest::prelude::*;
 
 use super::cut::{MOST, cut_plainly, largest_plainly, unit};
+use super::grow::{across_plainly, grow_plainly};
 use super::*;
 use crate::{Purpose, Stream};
 

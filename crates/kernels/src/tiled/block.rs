@@ -1,0 +1,232 @@
+//! Blocks of hidden units, with their weights and states.
+
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, s};
+use pulp::{Simd, WithSimd};
+
+use crate::aligned::Aligned;
+use crate::amx::{ROWS, Tiles};
+use crate::bits::pack_row;
+use crate::parts::{
+    DEPTH, DIGITS, FIRST, InParts, Largest, Lines, Packed, Pairs, STRIP, SUMS, Side, TILE, WIDE,
+    WIDTH, across, add, clear, cut_columns, grow, put_right, room, strip_length, unit,
+};
+use crate::philox::{PAIRED, Stream};
+use crate::sampling::SampleRow;
+use crate::tiled::Step;
+
+/// Units of a block: those whose random numbers are drawn together.
+pub(super) const BLOCK: usize = PAIRED;
+/// Words of a block's packed states.
+pub(super) const WORDS: usize = BLOCK / 64;
+/// Some hidden units.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub units: usize,
+    /// By [`WIDE`] of them.
+    pub weights: Vec<Weights>,
+    /// States of the mini-batch and of the chains: batch rows each.
+    pub states: [Array2<u64>; 2],
+}
+
+/// Weights of some hidden units.
+#[derive(Debug)]
+pub(super) struct Weights {
+    pub units: usize,
+    /// V rows of [`WIDE`], 0 where there is no unit.
+    pub rows: Aligned<f32>,
+    pub largest: Largest,
+}
+
+impl Weights {
+    pub fn new(from: ArrayView2<f32>) -> Self {
+        let mut rows = Aligned::zeros(from.nrows() * WIDE);
+        let chunks = rows.slice_mut().as_chunks_mut::<WIDE>().0;
+        for (from, out) in from.outer_iter().zip(chunks) {
+            for (x, out) in from.iter().zip(out) {
+                *out = *x;
+            }
+        }
+        let largest = Largest::of(rows.slice().as_chunks().0);
+        Self {
+            units: from.ncols(),
+            rows,
+            largest,
+        }
+    }
+
+    /// V × units.
+    pub fn view(&self) -> ArrayView2<'_, f32> {
+        let rows = self.rows.slice();
+        let all = ArrayView2::from_shape((rows.len() / WIDE, WIDE), rows);
+        all.expect("whole rows").slice_move(s![.., ..self.units])
+    }
+}
+
+impl Block {
+    /// Weights · visible units: fields without bias, one row each of all `lefts`.
+    pub fn fields_up(&self, lefts: &[InParts], batch: usize, rows: &mut [&mut [f32]]) {
+        let visible = self.weights[0].rows.slice().len() / WIDE;
+        let strip = strip_length(visible.div_ceil(DEPTH));
+        let mut memory = room(strip + DIGITS * SUMS);
+        let (tiles, sums) = memory.slice_mut().split_at_mut(strip);
+        let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..DIGITS * SUMS]);
+        let mut pairs = Pairs::default();
+        let set_up = Tiles::set_up();
+        for (first, half) in (0..).step_by(WIDE).zip(&self.weights) {
+            for within in (0..half.units).step_by(STRIP) {
+                let columns = within..(within + STRIP).min(half.units);
+                let bits = &half.largest.of_columns.as_flattened()[within..within + STRIP];
+                let units: [f32; STRIP] = std::array::from_fn(|column| unit(bits[column]));
+                let right = half.view();
+                let right = right.slice(s![.., columns.clone()]);
+                let count = cut_columns(right, &units, tiles);
+                let scales = units.map(|unit| FIRST * unit);
+                for (left, rows) in lefts.iter().zip(rows.chunks_mut(batch)) {
+                    for (strip, rows) in rows.chunks_mut(STRIP).enumerate() {
+                        let (left, digits) = left.strip(strip);
+                        pairs.find(digits, count);
+                        let halves = [rows.len(), columns.len()].map(|lines| lines > ROWS);
+                        let levels = pairs.multiply(&set_up, halves, left, tiles, sums);
+                        add(0.0, &scales, levels, sums, first + within, rows);
+                    }
+                }
+            }
+        }
+        drop(set_up);
+        clear(&mut memory);
+    }
+
+    /// A step by the visible units in `columns`.
+    pub fn step(&mut self, columns: &InParts, Step { keep, scale }: Step) {
+        let before = self.states[0].nrows().div_ceil(DEPTH);
+        // A strip of states has one digit, a half of weights two strips.
+        let strip = 2 * before * 2 * TILE;
+        let mut memory = room(2 * strip + DIGITS * SUMS);
+        let (tiles, sums) = memory.slice_mut().split_at_mut(2 * strip);
+        let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..DIGITS * SUMS]);
+        let mut pairs = Pairs::default();
+        let set_up = Tiles::set_up();
+        for (first, half) in (0..).step_by(WIDE).zip(&mut self.weights) {
+            let strips = half.units.div_ceil(STRIP);
+            for (within, tiles) in (0..strips).zip(tiles.chunks_mut(strip)) {
+                let [data, chains] = self.states.each_ref().map(|states| Packed(states.view()));
+                put_right(data, first + within * STRIP, 1, 0, tiles);
+                put_right(chains, first + within * STRIP, -1, before, tiles);
+            }
+            let Largest {
+                of_rows,
+                of_columns,
+            } = &mut half.largest;
+            *of_columns = Default::default();
+            let rows = half.rows.slice_mut().as_chunks_mut::<WIDE>().0;
+            let rows = rows.chunks_mut(STRIP).zip(of_rows.chunks_mut(STRIP));
+            for (place, (rows, of_rows)) in rows.enumerate() {
+                let (left, digits) = columns.strip(place);
+                pairs.find(digits, 1);
+                let halves = [rows.len() > ROWS, true];
+                let mut most = [[0; WIDTH]; STRIP];
+                for (within, tiles) in (0..strips).zip(tiles.chunks(strip)) {
+                    let levels = pairs.multiply(&set_up, halves, left, tiles, sums);
+                    let largest = [&mut most[..], &mut of_columns[..]];
+                    grow(keep, scale, levels, sums, (rows, within), largest);
+                }
+                let most = most.as_chunks_mut::<ROWS>().0.iter_mut();
+                for (of_rows, most) in of_rows.chunks_mut(ROWS).zip(most) {
+                    let most = across(most);
+                    of_rows.copy_from_slice(&most[..of_rows.len()]);
+                }
+            }
+        }
+        drop(set_up);
+        clear(&mut memory);
+    }
+}
+
+/// Weights · hidden states: fields, without bias, of the visible units `range`, one row each of `states`.
+pub(super) fn fields_down(
+    blocks: &[Block],
+    states: &InParts,
+    range: Range<usize>,
+    rows: &mut [&mut [f32]],
+) {
+    let halves: Vec<_> = blocks.iter().flat_map(|block| &block.weights).collect();
+    let views: Vec<_> = halves.iter().map(|half| half.view()).collect();
+    let depth = halves.len();
+    let strip = strip_length(depth);
+    let mut memory = room(strip + DIGITS * SUMS);
+    let (tiles, sums) = memory.slice_mut().split_at_mut(strip);
+    let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..DIGITS * SUMS]);
+    let mut pairs = Pairs::default();
+    let set_up = Tiles::set_up();
+    for first in range.clone().step_by(STRIP) {
+        let lines = first..(first + STRIP).min(range.end);
+        let units: [f32; STRIP] = std::array::from_fn(|place| {
+            let row = first + place;
+            let largest = halves
+                .iter()
+                .filter_map(|half| half.largest.of_rows.get(row));
+            unit(largest.copied().max().unwrap_or(0))
+        });
+        let mut count = 0;
+        for (half, units) in units.as_chunks::<ROWS>().0.iter().enumerate() {
+            let lines = lines.start + half * ROWS..(lines.start + (half + 1) * ROWS).min(lines.end);
+            if lines.is_empty() {
+                continue;
+            }
+            for (tile, matrix) in views.iter().enumerate() {
+                let matrix = Lines {
+                    matrix: *matrix,
+                    side: Side::Right(units.map(f32::recip)),
+                };
+                let places = |digit| ((digit * depth + tile) * 2 + half) * TILE;
+                let digits = matrix.cut_tile(lines.clone(), 0, places, tiles);
+                count = count.max(digits.expect("any number fits the right side"));
+            }
+        }
+        let scales = units.map(|unit| FIRST * unit);
+        for (strip, rows) in rows.chunks_mut(STRIP).enumerate() {
+            let (left, digits) = states.strip(strip);
+            pairs.find(digits, count);
+            let halves = [rows.len(), lines.len()].map(|lines| lines > ROWS);
+            let levels = pairs.multiply(&set_up, halves, left, tiles, sums);
+            add(0.0, &scales, levels, sums, first - range.start, rows);
+        }
+    }
+    drop(set_up);
+    clear(&mut memory);
+}
+
+/// Packed samples of units from their fields, which become their means.
+pub(super) struct Sample<'a, 'b> {
+    pub draw: (Stream, u64),
+    /// First row and first column.
+    pub place: (u32, usize),
+    pub bias: &'a [f32],
+    pub rows: &'a mut [&'b mut [f32]],
+    pub states: &'a mut Array2<u64>,
+}
+
+impl WithSimd for Sample<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let ((stream, draw), (first, column)) = (self.draw, self.place);
+        let units = self.bias.len();
+        let mut samples = [0.0; BLOCK];
+        let states = self.states.as_slice_mut().expect("rows side by side");
+        for ((row, out), states) in (first..).zip(self.rows).zip(states.chunks_mut(WORDS)) {
+            let sample = SampleRow {
+                stream,
+                place: (draw, row, column),
+                row: &mut out[..units],
+                bias: self.bias,
+                samples: &mut samples[..units],
+            };
+            sample.with_simd(simd);
+            pack_row(&samples, 0.5, states);
+        }
+    }
+}
