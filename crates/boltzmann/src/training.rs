@@ -206,8 +206,8 @@ impl Trainer {
         if self.card.is_some() {
             return self.update_on_card();
         }
-        if self.tiles.is_some() {
-            return self.update_in_tiles(workers, inputs);
+        if self.tiles.is_some() && self.update_in_tiles(workers, inputs) {
+            return;
         }
         self.gather(inputs);
         match self.config.negative_phase {

@@ -1,6 +1,6 @@
 //! Training laid out for the processor's matrix tiles is training, to the last bit.
 
-use ndarray::Array2;
+use ndarray::{Array2, s};
 use resrel_boltzmann::{Inputs, NegativePhase, NegativeVisible, Trainer, TrainingConfig};
 use resrel_kernels::{BitRows, Purpose, Stream, Workers};
 
@@ -91,4 +91,15 @@ fn states_of_a_layer_below_train_the_same_machine_too() {
         ..TrainingConfig::default()
     };
     compare(&states, 130, &config, 2);
+}
+
+#[test]
+fn observations_beyond_one_are_trained_on_as_ever() {
+    let mut data = data(100);
+    data.slice_mut(s![200.., 3]).fill(1.5);
+    let config = TrainingConfig {
+        batch: 64,
+        ..TrainingConfig::default()
+    };
+    compare(&Inputs::Borrowed(&data), 60, &config, 2);
 }

@@ -48,7 +48,7 @@ pub(crate) const SUMS: usize = STRIP * STRIP;
 /// near cache.
 const TOGETHER: usize = 32;
 /// Terms whose sums whole numbers of 32 bits surely hold: three pairs of digits, 255 · 128 at most.
-const MOST_TERMS: usize = 1 << 14;
+pub(crate) const MOST_TERMS: usize = 1 << 14;
 
 /// What a digit counts of the one before.
 const LESS: f32 = 1.0 / 256.0;

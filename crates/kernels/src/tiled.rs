@@ -13,7 +13,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
 use pulp::Arch;
 
 use crate::amx;
-use crate::parts::{DEPTH, InParts, Packed, WIDE, clear, room};
+use crate::parts::{DEPTH, InParts, MOST_ROWS, MOST_TERMS, Packed, WIDE, clear, room};
 use crate::philox::Stream;
 use crate::product::Target;
 use crate::sampling::sigmoid_row;
@@ -57,7 +57,7 @@ pub struct Tiled {
     columns: InParts,
     /// Hidden units, of the mini-batch or of the chains, as rows.
     states: InParts,
-    /// Whether all that was cut into digits lay between 0 and 1.
+    /// Whether all means of visible units were probabilities.
     fits: bool,
 }
 
@@ -65,7 +65,12 @@ impl Tiled {
     /// Whether a machine of this shape is trained faster so, by mini-batches of `batch`.
     #[must_use]
     pub fn pays(visible: usize, hidden: usize, batch: usize) -> bool {
-        amx::available() && visible >= 40 && hidden >= 10 && batch >= 20
+        // Fewer observations do not make up for cutting all weights; more rows are better multiplied in parts; more terms
+        // might not fit into a sum.
+        amx::available()
+            && (40..=MOST_TERMS).contains(&visible)
+            && (10..=MOST_TERMS).contains(&hidden)
+            && (20..=MOST_ROWS).contains(&batch)
     }
 
     /// A machine with `weights` (V × H), and chains of which `chains(row, unit)` says whether a hidden unit is on.
@@ -126,10 +131,10 @@ impl Tiled {
         self.blocks[block].states[1][[row, within / 64]] >> (within % 64) & 1 == 1
     }
 
-    /// Takes up a mini-batch: batch × V.
-    pub fn take_up(&mut self, workers: &Workers, data: ArrayView2<f32>) {
-        self.fits &=
-            self.rows[0].cut(workers, data, 1.0, 0) && self.columns.cut(workers, data.t(), 1.0, 0);
+    /// Takes up a mini-batch, batch × V. Answers whether all its numbers lie between 0 and 1: others are not for tiles.
+    #[must_use]
+    pub fn take_up(&mut self, workers: &Workers, data: ArrayView2<f32>) -> bool {
+        self.rows[0].cut(workers, data, 1.0, 0) && self.columns.cut(workers, data.t(), 1.0, 0)
     }
 
     /// Visible units of the chains, given the hidden units of the rows `from` (the mini-batch or the chains) and the

@@ -56,14 +56,13 @@ impl Trainer {
     }
 
     /// Goes on elsewhere.
-    #[cfg(feature = "cuda")]
     pub(super) fn leave_tiles(&mut self) {
         self.fetch_from_tiles();
         self.tiles = None;
     }
 
-    /// One update.
-    pub(super) fn update_in_tiles(&mut self, workers: &Workers, inputs: &Inputs) {
+    /// One update. Answers whether it was made: with observations that are not between 0 and 1 training goes on elsewhere.
+    pub(super) fn update_in_tiles(&mut self, workers: &Workers, inputs: &Inputs) -> bool {
         self.gather_in_parallel(workers, inputs);
         let (batch, steps) = (self.config.batch, self.config.steps);
         let rate = self.learning_rate();
@@ -74,11 +73,16 @@ impl Trainer {
         };
         let (stream, first) = (self.stream, self.draw_number(0));
         let draw = |number: u32| (stream, first + u64::from(number));
-        let Some(on) = &mut self.tiles else { return };
+        let (data, mut means) = self.visible.view_mut().split_at(Axis(0), batch);
+        let Some(on) = &mut self.tiles else {
+            return false;
+        };
+        if !on.machine.take_up(workers, data.view()) {
+            self.leave_tiles();
+            return false;
+        }
         on.ahead = true;
         let machine = &mut on.machine;
-        let (data, mut means) = self.visible.view_mut().split_at(Axis(0), batch);
-        machine.take_up(workers, data.view());
         let (visible_bias, hidden_bias) = (&mut self.rbm.visible_bias, &mut self.rbm.hidden_bias);
         let mut down = |machine: &mut Tiled, from, number| {
             let phase = match self.config.negative_visible {
@@ -119,6 +123,7 @@ impl Trainer {
         visible_bias.scaled_add(scale, &(column_sums(data.view()) - chains));
         hidden_bias.scaled_add(scale, &machine.hidden_sums());
         self.update += 1;
+        true
     }
 
     /// Puts the mini-batch on top of the stack.

@@ -105,7 +105,7 @@ proptest! {
         prop_assert_eq!(tiled.weights(), plain.weights.clone());
         let stream = Stream::new(1, Purpose::Training, 0);
         let bias = plain.hidden_bias.view();
-        tiled.take_up(&workers, plain.data.view());
+        prop_assert!(tiled.take_up(&workers, plain.data.view()));
         let mut from = plain.chains.clone();
         let mut rows = batch..2 * batch;
         let mut open = 0;
@@ -183,7 +183,7 @@ fn what_is_no_probability_makes_weights_that_are_no_numbers() {
     let stream = Stream::new(1, Purpose::Training, 0);
     let mut tiled = plain.tiled();
     let mut means = Array2::zeros((20, 50));
-    tiled.take_up(&workers, plain.data.view());
+    assert!(tiled.take_up(&workers, plain.data.view()));
     let phase = Phase::Mean(means.view_mut());
     tiled.down(&workers, &(20..40), plain.visible_bias.view(), phase);
     assert!(means[[0, 7]].is_nan() && sigmoid(f32::NAN).is_nan());
@@ -194,4 +194,6 @@ fn what_is_no_probability_makes_weights_that_are_no_numbers() {
     let bias = plain.hidden_bias.view();
     tiled.up(&workers, &(0..40), bias, (stream, 0), Some(step));
     assert!(tiled.weights().iter().all(|weight| weight.is_nan()));
+    plain.data[[3, 4]] = 1.5;
+    assert!(!tiled.take_up(&workers, plain.data.view()));
 }
