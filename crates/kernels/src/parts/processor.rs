@@ -1,24 +1,24 @@
 //! Cutting and multiplying by AVX-512 and the processor's matrix tiles.
 
+mod sums;
+
 use std::arch::asm;
 use std::arch::x86_64::{
-    __m512, __m512i, _mm512_abs_ps, _mm512_add_epi32, _mm512_add_ps, _mm512_castps_si512,
-    _mm512_cmpgt_epu32_mask, _mm512_cvtepi32_ps, _mm512_cvtps_epi32, _mm512_fmadd_ps,
-    _mm512_fnmadd_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
-    _mm512_maskz_mov_epi32, _mm512_max_epu32, _mm512_mul_ps, _mm512_or_si512,
-    _mm512_reduce_max_epu32, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_srli_epi32,
-    _mm512_storeu_ps, _mm512_storeu_si512, _mm512_ternarylogic_epi32, _mm512_test_epi32_mask,
-    _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
-    _mm512_xor_si512,
+    __m512, __m512i, _mm512_add_epi32, _mm512_cmpgt_epu32_mask, _mm512_cvtps_epi32,
+    _mm512_loadu_si512, _mm512_maskz_loadu_ps, _mm512_maskz_mov_epi32, _mm512_max_epu32,
+    _mm512_mul_ps, _mm512_or_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
+    _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_srli_epi32, _mm512_storeu_si512,
+    _mm512_ternarylogic_epi32, _mm512_test_epi32_mask, _mm512_unpackhi_epi32,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm512_xor_si512,
 };
 use std::ops::Range;
 
-use ndarray::{ArrayView2, Axis};
-
 use super::cut::{Lines, ONE, SHIFT, Side};
 use super::states::Masks;
-use super::{BYTES, DEPTH, DIGITS, LESS, Pair, ROW, ROWS, STRIP, TILE, WHOLE, WIDE, WIDTH};
+use super::{BYTES, DEPTH, DIGITS, Pair, ROW, ROWS, STRIP, TILE, WIDTH};
+#[cfg(test)]
+pub(super) use sums::by_whole;
+pub(super) use sums::{across, add, grow, largest};
 
 /// [`super::cut::cut_plainly`].
 ///
@@ -279,95 +279,11 @@ fn some(places: usize) -> u16 {
     }
 }
 
-/// [`super::cut::largest_plainly`].
-#[target_feature(enable = "avx512f")]
-pub(super) fn largest(right: ArrayView2<f32>, largest: &mut [[u32; WIDTH]]) {
-    let bits = |numbers| _mm512_castps_si512(_mm512_abs_ps(numbers));
-    if right.strides()[0] == 1 {
-        let columns = right.axis_iter(Axis(1));
-        for (largest, column) in largest.as_flattened_mut().iter_mut().zip(columns) {
-            let column = column.to_slice().expect("elements that lie side by side");
-            // Two, for one would wait for itself.
-            let mut most = [_mm512_setzero_si512(); 2];
-            for pair in column.chunks(2 * WIDTH) {
-                let (first, second) = pair.split_at(pair.len().min(WIDTH));
-                most[0] = _mm512_max_epu32(most[0], bits(load(first)));
-                most[1] = _mm512_max_epu32(most[1], bits(load(second)));
-            }
-            *largest = _mm512_reduce_max_epu32(_mm512_max_epu32(most[0], most[1]));
-        }
-    } else {
-        for row in right.outer_iter() {
-            let row = row.to_slice().expect("elements that lie side by side");
-            for (largest, row) in largest.iter_mut().zip(row.chunks(WIDTH)) {
-                // SAFETY: 64 bytes are read.
-                let most = unsafe { _mm512_loadu_si512(largest.as_ptr().cast()) };
-                store(largest, _mm512_max_epu32(most, bits(load(row))));
-            }
-        }
-    }
-}
-
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn read(row: &[u32; WIDTH]) -> __m512i {
     // SAFETY: 64 bytes are read.
     unsafe { _mm512_loadu_si512(row.as_ptr().cast()) }
-}
-
-/// Sixteen sums of all digits, as multiples of what 1 counts.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn product<'a>(levels: usize, sums: impl Fn(usize) -> &'a [i32; WIDTH]) -> __m512 {
-    let less = _mm512_set1_ps(LESS);
-    let mut all = _mm512_setzero_ps();
-    for level in (0..levels).rev() {
-        // SAFETY: 64 bytes are read.
-        let sum = unsafe { _mm512_loadu_si512(sums(level).as_ptr().cast()) };
-        all = _mm512_add_ps(_mm512_mul_ps(all, less), _mm512_cvtepi32_ps(sum));
-    }
-    by_whole(all)
-}
-
-/// Sixteen numbers divided by [`WHOLE`], rounded as a division is, which takes several times as long: what the inverse
-/// gives is corrected by what it leaves over.
-///
-/// Source: P. W. Markstein, "Computation of elementary functions on the IBM RISC System/6000 processor", IBM Journal
-/// of Research and Development 34 (1990), theorem 8.
-#[inline]
-#[target_feature(enable = "avx512f")]
-pub(super) fn by_whole(x: __m512) -> __m512 {
-    let (whole, inverse) = (_mm512_set1_ps(WHOLE), _mm512_set1_ps(1.0 / WHOLE));
-    let about = _mm512_mul_ps(x, inverse);
-    let left = _mm512_fnmadd_ps(about, whole, x);
-    _mm512_fmadd_ps(left, inverse, about)
-}
-
-/// [`super::add_plainly`].
-#[target_feature(enable = "avx512f")]
-pub(super) fn add(
-    keep: f32,
-    scales: &[f32; STRIP],
-    levels: usize,
-    sums: &[i32],
-    first: usize,
-    rows: &mut [&mut [f32]],
-) {
-    let keeps = _mm512_set1_ps(keep);
-    let (scales, _) = scales.as_chunks::<WIDTH>();
-    let (sums, _) = sums.as_chunks::<WIDTH>();
-    let halves = STRIP / WIDTH;
-    for (place, row) in rows.iter_mut().enumerate() {
-        for ((half, out), scales) in row[first..].chunks_mut(WIDTH).enumerate().zip(scales) {
-            let places = |level: usize| &sums[(level * STRIP + place) * halves + half];
-            let mut product = _mm512_mul_ps(product(levels, places), load(scales));
-            if keep != 0.0 {
-                product = _mm512_add_ps(_mm512_mul_ps(keeps, load(out)), product);
-            }
-            // SAFETY: numbers that are not there are not written.
-            unsafe { _mm512_mask_storeu_ps(out.as_mut_ptr(), some(out.len()), product) };
-        }
-    }
 }
 
 /// [`super::states::spread_plainly`].
@@ -383,54 +299,6 @@ pub(super) fn spread(masks: &Masks, on: u8, transposed: bool, out: &mut [u32]) {
     if transposed {
         transpose(out);
     }
-}
-
-/// [`super::grow_plainly`].
-#[target_feature(enable = "avx512f")]
-pub(super) fn grow(
-    keep: f32,
-    scale: f32,
-    levels: usize,
-    sums: &[i32],
-    (rows, half): (&mut [[f32; WIDE]], usize),
-    largest: [&mut [[u32; WIDTH]]; 2],
-) {
-    let (keeps, scales) = (_mm512_set1_ps(keep), _mm512_set1_ps(scale));
-    let (sums, _) = sums.as_chunks::<WIDTH>();
-    let halves = STRIP / WIDTH;
-    let [of_rows, of_columns] = largest;
-    let columns = &mut of_columns[halves * half..halves * (half + 1)];
-    let mut most_of_columns = [0, 1].map(|part: usize| read(&columns[part]));
-    for (place, (row, of_row)) in rows.iter_mut().zip(of_rows).enumerate() {
-        let row = &mut row.as_chunks_mut::<WIDTH>().0[halves * half..halves * (half + 1)];
-        let mut most = read(of_row);
-        for (part, (out, column)) in row.iter_mut().zip(&mut most_of_columns).enumerate() {
-            let places = |level: usize| &sums[(level * STRIP + place) * halves + part];
-            let product = _mm512_mul_ps(product(levels, places), scales);
-            let product = _mm512_add_ps(_mm512_mul_ps(keeps, load(out)), product);
-            // SAFETY: 64 bytes are written.
-            unsafe { _mm512_storeu_ps(out.as_mut_ptr(), product) };
-            let bits = _mm512_castps_si512(_mm512_abs_ps(product));
-            *column = _mm512_max_epu32(*column, bits);
-            most = _mm512_max_epu32(most, bits);
-        }
-        store(of_row, most);
-    }
-    for (column, most) in columns.iter_mut().zip(most_of_columns) {
-        store(column, most);
-    }
-}
-
-/// [`super::across_plainly`].
-#[target_feature(enable = "avx512f")]
-pub(super) fn across(rows: &mut [[u32; WIDTH]; ROWS]) -> [u32; ROWS] {
-    transpose(rows);
-    let most = rows.iter().fold(_mm512_setzero_si512(), |most, row| {
-        _mm512_max_epu32(most, read(row))
-    });
-    let mut all = [0; ROWS];
-    store(&mut all, most);
-    all
 }
 
 /// Sixteen rows of sixteen become columns.
