@@ -147,7 +147,7 @@ impl Trainer {
     /// Brings the machine and its chains up to date, where they are newer in tiles or on a card.
     ///
     /// # Errors
-    /// [`Error::Card`] if an update on a card went wrong since the last time.
+    /// If an update on a graphics card went wrong since the last time.
     pub fn fetch(&mut self) -> Result<(), Error> {
         self.fetch_from_tiles();
         #[cfg(feature = "cuda")]
