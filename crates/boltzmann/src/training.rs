@@ -14,7 +14,7 @@ mod tiles;
 
 use std::ops::Range;
 
-use ndarray::{Array1, Array2, s};
+use ndarray::{Array1, Array2, Axis, s};
 use resrel_kernels::{Draw, Purpose, SparseWeights, Stream, Way, Workers, conditional, product};
 
 use crate::config::{NegativePhase, NegativeVisible};
@@ -23,6 +23,9 @@ use crate::{Error, Inputs, Rbm, TrainingConfig};
 
 /// With at most this fraction of the weights, products with those that are there are faster than with all.
 const SPARSE: f64 = 0.1;
+
+/// Numbers that one thread gathers at a time: fewer are not worth waking a second one for.
+const GATHERED: usize = 1 << 14;
 
 /// Which weights a machine has, and how the others are kept at 0.
 #[derive(Debug)]
@@ -206,10 +209,10 @@ impl Trainer {
         if self.card.is_some() {
             return self.update_on_card();
         }
-        if self.tiles.is_some() && self.update_in_tiles(workers, inputs) {
+        self.gather(workers, inputs);
+        if self.tiles.is_some() && self.update_in_tiles(workers) {
             return;
         }
-        self.gather(inputs);
         match self.config.negative_phase {
             NegativePhase::Pcd => self.persistent_phases(workers),
             NegativePhase::Cd => self.contrastive_phases(workers),
@@ -222,11 +225,17 @@ impl Trainer {
     }
 
     /// Puts the mini-batch on top of the stack.
-    fn gather(&mut self, inputs: &Inputs) {
+    fn gather(&mut self, workers: &Workers, inputs: &Inputs) {
         let (batch, rows) = (self.config.batch, inputs.rows());
         let first = self.turn_to_batch(rows);
-        let chosen = (first..first + batch).map(|place| self.order[place % rows] as usize);
-        inputs.gather(chosen, self.visible.slice_mut(s![..batch, ..]));
+        let mut data = self.visible.slice_mut(s![..batch, ..]);
+        let together = GATHERED.div_ceil(inputs.features().max(1));
+        let mut chunks: Vec<_> = data.axis_chunks_iter_mut(Axis(0), together).collect();
+        workers.for_each_chunk(&mut chunks, 1, |chunk, out| {
+            let first = first + chunk * together;
+            let chosen = (first..).map(|place| self.order[place % rows] as usize);
+            inputs.gather(chosen, out[0].view_mut());
+        });
     }
 
     /// The place of the mini-batch's first observation in the order of its pass, which it brings about. The last batch

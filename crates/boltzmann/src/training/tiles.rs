@@ -3,13 +3,9 @@
 use ndarray::{Axis, s};
 use resrel_kernels::{Phase, Step, Tiled, Workers};
 
-use crate::Inputs;
 use crate::config::{NegativePhase, NegativeVisible};
 use crate::rbm::column_sums;
 use crate::training::{Connections, Trainer};
-
-/// Observations that one thread gathers together.
-const TOGETHER: usize = 16;
 
 /// What a trainer has in tiles.
 #[derive(Debug)]
@@ -21,7 +17,7 @@ pub(super) struct OnTiles {
 
 impl Trainer {
     /// Goes on with weights and states as the processor's matrix tiles take them, if that is faster: the same updates, to
-    /// the last bit. [`Trainer::rbm`] and [`Trainer::chains`] are then those that were last [fetched](Trainer::fetch).
+    /// the last bit where the products are made by tiles too (from 40 observations and units on). [`Trainer::rbm`] and [`Trainer::chains`] are then those that were last [fetched](Trainer::fetch).
     /// Answers whether it is faster.
     pub fn move_to_tiles(&mut self) -> bool {
         let (batch, (visible, hidden)) = (self.config.batch, self.rbm.weights.dim());
@@ -61,9 +57,9 @@ impl Trainer {
         self.tiles = None;
     }
 
-    /// One update. Answers whether it was made: with observations that are not between 0 and 1 training goes on elsewhere.
-    pub(super) fn update_in_tiles(&mut self, workers: &Workers, inputs: &Inputs) -> bool {
-        self.gather_in_parallel(workers, inputs);
+    /// One update from the mini-batch on top of the stack. Answers whether it was made: with observations that are not
+    /// between 0 and 1 training goes on elsewhere.
+    pub(super) fn update_in_tiles(&mut self, workers: &Workers) -> bool {
         let (batch, steps) = (self.config.batch, self.config.steps);
         let rate = self.learning_rate();
         let scale = (rate / batch as f64) as f32;
@@ -124,18 +120,5 @@ impl Trainer {
         hidden_bias.scaled_add(scale, &machine.hidden_sums());
         self.update += 1;
         true
-    }
-
-    /// Puts the mini-batch on top of the stack.
-    fn gather_in_parallel(&mut self, workers: &Workers, inputs: &Inputs) {
-        let (batch, rows) = (self.config.batch, inputs.rows());
-        let first = self.turn_to_batch(rows);
-        let mut data = self.visible.slice_mut(s![..batch, ..]);
-        let mut chunks: Vec<_> = data.axis_chunks_iter_mut(Axis(0), TOGETHER).collect();
-        workers.for_each_chunk(&mut chunks, 1, |chunk, out| {
-            let first = first + chunk * TOGETHER;
-            let chosen = (first..).map(|place| self.order[place % rows] as usize);
-            inputs.gather(chosen, out[0].view_mut());
-        });
     }
 }

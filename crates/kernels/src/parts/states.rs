@@ -26,7 +26,7 @@ impl Packed<'_> {
         })
     }
 
-    /// Sixteen columns of 64 rows: row l of the tile has rows l, 16 + l, 32 + l and 48 + l.
+    /// Sixteen columns of 64 rows, 0 where there are none: row l of the tile has rows l, 16 + l, 32 + l and 48 + l.
     fn columns(self, first: usize, column: usize) -> Masks {
         std::array::from_fn(|row| {
             std::array::from_fn(|byte| {
@@ -63,11 +63,7 @@ impl InParts {
             for tile in 0..tiles {
                 for half in 0..2 {
                     let column = strip * STRIP + half * ROWS;
-                    let masks = if column < 64 * states.0.ncols() {
-                        states.columns(tile * DEPTH, column)
-                    } else {
-                        Masks::default()
-                    };
+                    let masks = states.columns(tile * DEPTH, column);
                     let place = ((before + tile) * 2 + half) * TILE;
                     spread(&masks, ON, true, &mut out[place..]);
                 }
