@@ -1,8 +1,11 @@
 //! What a machine is trained on: real values in 0 … 1, or bits.
 
 use ndarray::{Array1, Array2, ArrayViewMut1, ArrayViewMut2, Axis};
-use resrel_kernels::BitRows;
+use resrel_kernels::{BitRows, Precision};
 use sha2::{Digest, Sha256};
+
+/// Values below are faint, if all are.
+const FAINT: f32 = 1.0 / 16.0;
 
 /// Observations in rows, real or packed.
 #[derive(Debug, Clone)]
@@ -52,6 +55,20 @@ impl Inputs<'_> {
             .finalize()
             .iter()
             .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    }
+
+    /// What products a machine is trained by: faint values would lose too much of themselves in coarse ones.
+    pub(crate) fn precision(&self) -> Precision {
+        let clear = match self {
+            Self::Borrowed(values) => values.iter().any(|x| *x >= FAINT),
+            Self::Real(values) => values.iter().any(|x| *x >= FAINT),
+            Self::Bits(_) => true,
+        };
+        if clear {
+            Precision::Training
+        } else {
+            Precision::Single
+        }
     }
 
     /// Writes the observations `rows`, in that order, into the rows of `out`.

@@ -1,7 +1,9 @@
 //! The restricted Boltzmann machine: parameters, energies, conditionals, propagation.
 
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, s};
-use resrel_kernels::{BitRows, Draw, Purpose, Stream, Workers, conditional, product, softplus};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, s};
+use resrel_kernels::{
+    BitRows, Draw, Precision, Purpose, Stream, Workers, conditional, product, softplus,
+};
 
 use crate::config::InitialVisibleBias;
 use crate::{Inputs, NextInput, TrainingConfig};
@@ -94,6 +96,7 @@ impl Rbm {
     ) {
         conditional(
             workers,
+            Precision::Single,
             1.0,
             visible,
             self.weights.view(),
@@ -117,6 +120,7 @@ impl Rbm {
     ) {
         conditional(
             workers,
+            Precision::Single,
             1.0,
             hidden,
             self.weights.t(),
@@ -156,6 +160,7 @@ impl Rbm {
         let mut field = Array2::zeros((visible.nrows(), self.hidden()));
         product(
             workers,
+            Precision::Single,
             0.0,
             1.0,
             visible,
@@ -183,6 +188,7 @@ impl Rbm {
         self.pack(workers, inputs, |_, batch, mut field| {
             product(
                 &single,
+                Precision::Single,
                 0.0,
                 1.0,
                 batch,
@@ -299,10 +305,6 @@ pub(crate) fn chunk_of(inputs: &Inputs, first: usize, rows: usize) -> Array2<f32
     }
 }
 
-/// Σ of the columns, added row by row in order.
-pub(crate) fn column_sums(values: ArrayView2<f32>) -> Array1<f32> {
-    values.sum_axis(Axis(0))
-}
 /// Which of a machine's weights are there, told by visible and hidden unit.
 pub(crate) fn connections(
     config: &TrainingConfig,

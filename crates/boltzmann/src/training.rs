@@ -15,10 +15,13 @@ mod tiles;
 use std::ops::Range;
 
 use ndarray::{Array1, Array2, Axis, s};
-use resrel_kernels::{Draw, Purpose, SparseWeights, Stream, Way, Workers, conditional, product};
+use resrel_kernels::{
+    Draw, Precision, Purpose, SparseWeights, Stream, Way, Workers, column_sums, conditional,
+    product,
+};
 
 use crate::config::{NegativePhase, NegativeVisible};
-use crate::rbm::{column_sums, connections};
+use crate::rbm::connections;
 use crate::{Error, Inputs, Rbm, TrainingConfig};
 
 /// With at most this fraction of the weights, products with those that are there are faster than with all.
@@ -47,6 +50,8 @@ pub struct Trainer {
     total: u64,
     stream: Stream,
     order_stream: Stream,
+    /// Of the products of an update.
+    precision: Precision,
     /// The order of the current pass, and which pass that is.
     order: Vec<u32>,
     order_of: Option<u64>,
@@ -134,6 +139,7 @@ impl Trainer {
             total: config.total_updates(inputs.rows()),
             stream: Stream::new(seed, Purpose::Training, layer as u64),
             order_stream: Stream::new(seed, Purpose::Order, layer as u64),
+            precision: inputs.precision(),
             order: Vec::new(),
             order_of: None,
             velocity,
@@ -312,7 +318,16 @@ impl Trainer {
             weights.conditional(workers, Way::Down, sign, hidden, bias, means, draw);
         } else {
             let weights = self.rbm.weights.t();
-            conditional(workers, sign, hidden, weights, bias, means, draw);
+            conditional(
+                workers,
+                self.precision,
+                sign,
+                hidden,
+                weights,
+                bias,
+                means,
+                draw,
+            );
         }
     }
 
@@ -331,8 +346,17 @@ impl Trainer {
             let bias = self.rbm.hidden_bias.view();
             weights.conditional(workers, Way::Up, 1.0, visible, bias, means, Some(draw));
         } else {
-            self.rbm
-                .hidden_given_visible(workers, visible, means, Some(draw));
+            let (weights, bias) = (self.rbm.weights.view(), self.rbm.hidden_bias.view());
+            conditional(
+                workers,
+                self.precision,
+                1.0,
+                visible,
+                weights,
+                bias,
+                means,
+                Some(draw),
+            );
         }
     }
 
@@ -369,7 +393,15 @@ impl Trainer {
                 sparse.write(weights.view_mut());
             } else {
                 let out = weights.view_mut();
-                product(workers, 1.0 - shrink, scale, visible.t(), hidden, out);
+                product(
+                    workers,
+                    self.precision,
+                    1.0 - shrink,
+                    scale,
+                    visible.t(),
+                    hidden,
+                    out,
+                );
             }
             if let Connections::Mask(mask) = &self.connections {
                 *weights *= mask;
@@ -381,6 +413,7 @@ impl Trainer {
         let momentum = self.config.momentum as f32;
         product(
             workers,
+            self.precision,
             momentum,
             scale,
             visible.t(),

@@ -94,6 +94,17 @@ fn states_of_a_layer_below_train_the_same_machine_too() {
 }
 
 #[test]
+fn faint_observations_are_trained_on_as_ever() {
+    let data = data(100) * 0.05;
+    let config = TrainingConfig {
+        batch: 64,
+        ..TrainingConfig::default()
+    };
+    let mut trainer = Trainer::new(&Inputs::Borrowed(&data), 60, &config, SEED, LAYER);
+    assert!(!trainer.move_to_tiles());
+}
+
+#[test]
 fn observations_beyond_one_are_trained_on_as_ever() {
     let mut data = data(100);
     data.slice_mut(s![200.., 3]).fill(1.5);

@@ -8,7 +8,9 @@
 use std::borrow::Cow;
 
 use ndarray::{Array2, ArrayView2};
-use resrel_kernels::{Purpose, Stream, Workers, dense_product, product, squared_distance};
+use resrel_kernels::{
+    Precision, Purpose, Stream, Workers, dense_product, product, squared_distance,
+};
 
 /// Points that the directions are found from.
 const SAMPLE: usize = 2048;
@@ -68,6 +70,7 @@ impl Projection {
             let mut held = Array2::zeros((shifted.nrows(), directions.ncols()));
             product(
                 workers,
+                Precision::Single,
                 0.0,
                 1.0,
                 shifted.view(),
@@ -195,8 +198,24 @@ fn principal(workers: &Workers, sample: ArrayView2<f32>, seed: u64) -> Array2<f3
         Array2::from_shape_simple_fn((DIRECTIONS, dimension), || rng.normal() as f32);
     let mut held = Array2::zeros((sample.nrows(), DIRECTIONS));
     for _ in 0..ROUNDS {
-        product(workers, 0.0, 1.0, sample, directions.t(), held.view_mut());
-        product(workers, 0.0, 1.0, held.t(), sample, directions.view_mut());
+        product(
+            workers,
+            Precision::Single,
+            0.0,
+            1.0,
+            sample,
+            directions.t(),
+            held.view_mut(),
+        );
+        product(
+            workers,
+            Precision::Single,
+            0.0,
+            1.0,
+            held.t(),
+            sample,
+            directions.view_mut(),
+        );
         directions = orthonormal(&directions);
     }
     directions.t().as_standard_layout().into_owned()

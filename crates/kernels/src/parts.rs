@@ -6,9 +6,12 @@
 //! less of the largest: three digits from −128 to 127. Of the nine pairs of digits six are multiplied; each of the others
 //! adds up to no more than one such multiple in a term. Sums of products of bytes are whole numbers, exact in any order.
 //!
-//! What comes out lies within inner · 2⁻²⁰ · (largest of the column) of the exact product, before it is rounded to
-//! single precision; for pixels and states within 2⁻²² · (their sum) · (largest of the column). This holds for columns
-//! whose largest number lies between 2⁻¹⁰⁰ and 2¹⁰⁰. States times whole numbers are exact where single precision is.
+//! In training two digits do ([`Precision`]): numbers on the left are multiples of 1/(255·2⁸), those on the right lose
+//! their third digit, which rounds them, and of the four pairs three are multiplied.
+//!
+//! What comes out lies within the bounds of [`Precision`] of the exact product, before it is rounded to single precision.
+//! This holds for columns whose largest number lies between 2⁻¹⁰⁰ and 2¹⁰⁰. States times whole numbers are exact where
+//! single precision is, if there are three digits.
 
 mod cut;
 mod grow;
@@ -23,15 +26,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 
-use crate::Workers;
 use crate::aligned::Aligned;
 use crate::amx::{self, ROW, ROWS, Tiles};
 use crate::parts::cut::units;
 pub(crate) use crate::parts::cut::{Lines, Side, unit};
 pub(crate) use crate::parts::grow::{Largest, WIDE, across, grow};
 pub(crate) use crate::parts::states::{Packed, put_right};
+use crate::{Precision, Workers};
 
-/// Digits of a number.
+/// Digits of a number at most.
 pub(crate) const DIGITS: usize = 3;
 /// Places of the inner dimension in a tile, and how many of them share one of its 32-bit places: byte b of the
 /// l-th of these is place 16 b + l, on both sides.
@@ -80,6 +83,7 @@ pub(crate) struct InParts {
     rows: usize,
     inner: usize,
     sign: f32,
+    precision: Precision,
 }
 
 /// Whether the shapes and strides of these matrices are such that their product can be made of digits here, and is
@@ -98,8 +102,8 @@ pub(crate) fn possible(left: ArrayView2<f32>, right: ArrayView2<f32>) -> bool {
 }
 
 /// 32-bit places of a strip of so many tiles of the inner dimension.
-pub(crate) const fn strip_length(depth: usize) -> usize {
-    DIGITS * depth * 2 * TILE
+pub(crate) const fn strip_length(precision: Precision, depth: usize) -> usize {
+    precision.digits() * depth * 2 * TILE
 }
 
 /// 32-bit places of memory that is kept for the next product.
@@ -143,12 +147,12 @@ impl Drop for InParts {
 
 impl InParts {
     /// Of the left matrix of a [possible] product, if its numbers are such.
-    pub fn of(workers: &Workers, left: ArrayView2<f32>) -> Option<Self> {
+    pub fn of(workers: &Workers, precision: Precision, left: ArrayView2<f32>) -> Option<Self> {
         if !left.iter().any(|x| x.abs() >= LEAST_LARGEST) {
             return None;
         }
         let (rows, inner) = left.dim();
-        let mut parts = Self::new(rows, inner);
+        let mut parts = Self::new(precision, rows, inner);
         [1.0, -1.0]
             .into_iter()
             .any(|sign| parts.cut(workers, left, sign, 0))
@@ -156,14 +160,15 @@ impl InParts {
     }
 
     /// Room for a left matrix of `rows` × `inner`, with anything in it.
-    pub fn new(rows: usize, inner: usize) -> Self {
+    pub fn new(precision: Precision, rows: usize, inner: usize) -> Self {
         let (strips, depth) = (rows.div_ceil(STRIP), inner.div_ceil(DEPTH));
         Self {
-            tiles: room(strips * strip_length(depth)),
+            tiles: room(strips * strip_length(precision, depth)),
             digits: vec![0; strips * depth],
             rows,
             inner,
             sign: 1.0,
+            precision,
         }
     }
 
@@ -185,6 +190,7 @@ impl InParts {
         let lines = Lines {
             matrix: left,
             side: Side::Left(sign),
+            precision: self.precision,
         };
         let alone = Workers::single();
         let workers = if rows * inner < PARALLEL_FROM {
@@ -231,7 +237,8 @@ impl InParts {
 
     /// Tiles of a strip of rows, and how many digits they have.
     pub fn strip(&self, strip: usize) -> (&[u32], &[u8]) {
-        let (depth, length) = (self.depth(), strip_length(self.depth()));
+        let depth = self.depth();
+        let length = strip_length(self.precision, depth);
         let tiles = &self.tiles.slice()[strip * length..][..length];
         (tiles, &self.digits[strip * depth..][..depth])
     }
@@ -245,8 +252,9 @@ impl InParts {
     fn strips(&mut self) -> Vec<(&mut [u32], &mut [u8])> {
         let depth = self.depth();
         let strips = self.digits.len().checked_div(depth).unwrap_or(0);
-        let used = &mut self.tiles.slice_mut()[..strips * strip_length(depth)];
-        let used = used.chunks_mut(strip_length(depth).max(1));
+        let length = strip_length(self.precision, depth);
+        let used = &mut self.tiles.slice_mut()[..strips * length];
+        let used = used.chunks_mut(length.max(1));
         used.zip(self.digits.chunks_mut(depth.max(1))).collect()
     }
 
@@ -265,12 +273,12 @@ impl InParts {
             "left, right and result fit together"
         );
         let depth = self.depth();
-        let length = strip_length(depth);
+        let length = strip_length(self.precision, depth);
         let together = (TOGETHER / (2 * depth)).max(1);
         let mut memory = room(together * length + DIGITS * SUMS);
         let (tiles, sums) = memory.slice_mut().split_at_mut(together * length);
         let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..DIGITS * SUMS]);
-        let mut pairs = Pairs::default();
+        let mut pairs = Pairs::new(self.precision);
         let rows = out.outer_iter_mut().map(ArrayViewMut1::into_slice);
         let rows = rows.map(|row| row.expect("elements of a row side by side"));
         let mut rows: Vec<_> = rows.collect();
@@ -282,7 +290,7 @@ impl InParts {
             let rights = right.axis_chunks_iter(Axis(1), STRIP).zip(units);
             let rights = rights.zip(tiles.chunks_exact_mut(length));
             let counts: Vec<_> = rights
-                .map(|((right, units), tiles)| cut_columns(right, units, tiles))
+                .map(|((right, units), tiles)| cut_columns(self.precision, right, units, tiles))
                 .collect();
             for (strip, rows) in rows.chunks_mut(STRIP).enumerate() {
                 let left = self.strip(strip);
@@ -304,13 +312,19 @@ impl InParts {
 
 /// Cuts a strip of columns into tiles, by digit, tile of the inner dimension and half; their numbers are made whole
 /// multiples of `units`. Gives how many digits are not 0 everywhere.
-pub(crate) fn cut_columns(right: ArrayView2<f32>, units: &[f32; STRIP], tiles: &mut [u32]) -> u8 {
+pub(crate) fn cut_columns(
+    precision: Precision,
+    right: ArrayView2<f32>,
+    units: &[f32; STRIP],
+    tiles: &mut [u32],
+) -> u8 {
     let depth = right.nrows().div_ceil(DEPTH);
     let mut most = 0;
     for (half, units) in units.as_chunks::<ROWS>().0.iter().enumerate() {
         let lines = Lines {
             matrix: right.reversed_axes(),
             side: Side::Right(units.map(f32::recip)),
+            precision,
         };
         let range = half * ROWS..(half * ROWS + ROWS).min(right.ncols());
         if range.is_empty() {
@@ -335,13 +349,20 @@ struct Pair {
 }
 
 /// The pairs of tiles of two strips, by the digit of the sum for which they count.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pairs {
     all: Vec<Pair>,
-    ends: [usize; DIGITS],
+    ends: Vec<usize>,
 }
 
 impl Pairs {
+    pub fn new(precision: Precision) -> Self {
+        Self {
+            all: Vec::new(),
+            ends: vec![0; precision.digits()],
+        }
+    }
+
     /// Given how many digits each tile of the inner dimension has on the left, and all on the right.
     pub fn find(&mut self, left: &[u8], right: u8) {
         let depth = left.len();

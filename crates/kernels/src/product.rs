@@ -10,7 +10,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 use crate::parts::{self, InParts, MOST_ROWS};
 use crate::zeros::MostlyZero;
-use crate::{Workers, plain};
+use crate::{Precision, Workers, plain};
 
 /// Longest stretch of the inner dimension that `gemm` sums in one go on every machine (its own
 /// blocks are at least this long).
@@ -30,12 +30,13 @@ const VECTOR: usize = 16;
 ///
 /// Rounding is that of single precision, in proportion to the terms ([`dense_product`]); but where the processor has
 /// matrix tiles and the left matrix's numbers lie between 0 and 1, or −1 and 0, and one of them is at least 1/16 in size,
-/// it is in proportion to the largest number of a column of the right matrix: within inner · 2⁻²⁰ of it.
+/// it is in proportion to the largest number of a column of the right matrix, as [`Precision`] says.
 ///
 /// # Panics
 /// If the shapes do not fit together.
 pub fn product(
     workers: &Workers,
+    precision: Precision,
     keep: f32,
     scale: f32,
     left: ArrayView2<f32>,
@@ -48,11 +49,11 @@ pub fn product(
             if left.nrows() > MOST_ROWS {
                 let rows = left.axis_chunks_iter(Axis(0), MOST_ROWS);
                 for (left, out) in rows.zip(out.axis_chunks_iter_mut(Axis(0), MOST_ROWS)) {
-                    product(workers, keep, scale, left, right, out);
+                    product(workers, precision, keep, scale, left, right, out);
                 }
                 return;
             }
-            if let Some(parts) = InParts::of(workers, left) {
+            if let Some(parts) = InParts::of(workers, precision, left) {
                 let blocks = Blocks::whole(workers, left.dim(), right.ncols());
                 by_columns(workers, &blocks, right, out, |right, out| {
                     parts.product(keep, scale, right, out);
@@ -317,7 +318,7 @@ mod tests {
             // The same numbers in the other storage order must give the same product.
             let mut stored = Array2::zeros((inner, columns).set_f(transposed));
             stored.assign(&right);
-            product(&Workers::single(), keep, -1.5, left.view(), stored.view(), out.view_mut());
+            product(&Workers::single(), Precision::Single, keep, -1.5, left.view(), stored.view(), out.view_mut());
             for (got, want) in out.iter().zip(&plain(keep, -1.5, &left, &right, &start)) {
                 prop_assert!((f64::from(*got) - want).abs() < 1e-5 * (inner as f64 + 1.0));
             }
@@ -333,6 +334,7 @@ mod tests {
                 let mut wide = Array2::from_elem((100, 500), f32::NAN);
                 product(
                     &workers,
+                    Precision::Single,
                     0.0,
                     1.0,
                     left.view(),
@@ -340,7 +342,15 @@ mod tests {
                     wide.view_mut(),
                 );
                 let mut tall = right.clone();
-                product(&workers, 0.9, 0.1, left.t(), wide.view(), tall.view_mut());
+                product(
+                    &workers,
+                    Precision::Single,
+                    0.9,
+                    0.1,
+                    left.t(),
+                    wide.view(),
+                    tall.view_mut(),
+                );
                 (wide, tall)
             })
             .into();

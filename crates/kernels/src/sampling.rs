@@ -10,7 +10,7 @@ use crate::parts::{self, InParts, MOST_ROWS};
 use crate::philox::{GROUP, LANES, PAIRED, Stream, excess, half};
 use crate::product::{Blocks, Target, assert_shapes, block_product, blocks};
 use crate::zeros::MostlyZero;
-use crate::{Workers, plain, vectorized};
+use crate::{Precision, Workers, plain, vectorized};
 
 /// Where the random numbers of a sample come from, and where the sample goes.
 #[derive(Debug)]
@@ -30,13 +30,17 @@ pub struct Draw<'a> {
 ///
 /// p = σ(bias + scale · input · weights), σ(x) = 1/(1 + e⁻ˣ).
 ///
+/// The product is as near as `precision` says ([`product`](crate::product)).
+///
 /// Shapes: `input` rows × inner, `weights` inner × units (any strides, so a transposed view serves
 /// the way back), `bias` units, `probabilities` and `draw.samples` rows × units, row by row.
 ///
 /// # Panics
 /// If the shapes do not fit together or the outputs are not stored row by row.
+#[allow(clippy::too_many_arguments, reason = "the formula has so many terms")]
 pub fn conditional(
     workers: &Workers,
+    precision: Precision,
     scale: f32,
     input: ArrayView2<f32>,
     weights: ArrayView2<f32>,
@@ -63,12 +67,21 @@ pub fn conditional(
             });
             let probabilities = probabilities.slice_mut(rows);
             let input = input.slice(rows);
-            conditional(workers, scale, input, weights, bias, probabilities, draw);
+            conditional(
+                workers,
+                precision,
+                scale,
+                input,
+                weights,
+                bias,
+                probabilities,
+                draw,
+            );
         }
         return;
     }
     let in_parts = if in_tiles {
-        InParts::of(workers, input)
+        InParts::of(workers, precision, input)
     } else {
         None
     };
@@ -440,6 +453,7 @@ mod tests {
             let (x, w) = (input.view(), weights.view());
             conditional(
                 &workers,
+                Precision::Single,
                 1.0,
                 x,
                 w,

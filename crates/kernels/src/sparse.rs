@@ -413,7 +413,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Purpose, Stream, conditional, product};
+    use crate::{Precision, Purpose, Stream, conditional, product};
 
     fn random(rows: usize, columns: usize, index: u64) -> Array2<f32> {
         let mut rng = Stream::new(1, Purpose::Weights, index).rng(0);
@@ -447,14 +447,14 @@ mod tests {
                 let mut theirs = ours.clone();
                 let (single, input) = (Workers::single(), input.view());
                 sparse.conditional(&workers, way, -1.0, input, bias.view(), ours.view_mut(), None);
-                conditional(&single, -1.0, input, weights, bias.view(), theirs.view_mut(), None);
+                conditional(&single, Precision::Single, -1.0, input, weights, bias.view(), theirs.view_mut(), None);
                 for (ours, theirs) in ours.iter().zip(&theirs) {
                     prop_assert!((ours - theirs).abs() < 1e-5, "{ours} for {theirs}");
                 }
             }
             sparse.step(&workers, 0.9, 0.1, below.view(), above.view());
             let single = Workers::single();
-            product(&single, 0.9, 0.1, below.t(), above.view(), dense.view_mut());
+            product(&single, Precision::Single, 0.9, 0.1, below.t(), above.view(), dense.view_mut());
             let mut ours = Array2::zeros((inputs, units));
             sparse.write(ours.view_mut());
             for ((input, unit), ours) in ours.indexed_iter() {

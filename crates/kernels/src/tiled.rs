@@ -18,8 +18,10 @@ use crate::philox::Stream;
 use crate::product::Target;
 use crate::sampling::sigmoid_row;
 use crate::tiled::block::{BLOCK, Block, Sample, WORDS, Weights, fields_down};
-use crate::{Workers, vectorized};
+use crate::{Precision, Workers, vectorized};
 
+/// Of all products here.
+const PRECISION: Precision = Precision::Training;
 /// An update of fewer multiplications is not worth waking a second thread for.
 const PARALLEL_FROM: usize = 1 << 21;
 
@@ -106,9 +108,9 @@ impl Tiled {
             batch,
             blocks: blocks.collect(),
             sampled: vec![Array2::zeros((batch, WORDS)); visible.div_ceil(BLOCK)],
-            rows: [0, 1].map(|_| InParts::new(batch, visible)),
-            columns: InParts::new(visible, 2 * batch.next_multiple_of(DEPTH)),
-            states: InParts::new(batch, hidden),
+            rows: [0, 1].map(|_| InParts::new(PRECISION, batch, visible)),
+            columns: InParts::new(PRECISION, visible, 2 * batch.next_multiple_of(DEPTH)),
+            states: InParts::new(PRECISION, batch, hidden),
             fits: true,
         }
     }

@@ -304,7 +304,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Purpose, Stream, dense_product, product};
+    use crate::{Precision, Purpose, Stream, dense_product, product};
 
     fn random(rows: usize, columns: usize, share: f64, index: u64) -> Array2<f32> {
         let mut rng = Stream::new(1, Purpose::Weights, index).rng(0);
@@ -360,6 +360,7 @@ mod tests {
                 let mut wide = Array2::from_elem((200, 500), f32::NAN);
                 product(
                     &workers,
+                    Precision::Single,
                     0.0,
                     1.0,
                     left.view(),
@@ -367,7 +368,15 @@ mod tests {
                     wide.view_mut(),
                 );
                 let mut tall = right.clone();
-                product(&workers, 0.9, 0.1, left.t(), wide.view(), tall.view_mut());
+                product(
+                    &workers,
+                    Precision::Single,
+                    0.9,
+                    0.1,
+                    left.t(),
+                    wide.view(),
+                    tall.view_mut(),
+                );
                 (wide, tall)
             })
             .into();

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ndarray::{Array1, Array2, ArrayView1};
 use resrel_kernels::{
-    Draw, Purpose, Stream, StreamRng, Workers, conditional, product, sigmoid, softplus,
+    Draw, Precision, Purpose, Stream, StreamRng, Workers, conditional, product, sigmoid, softplus,
 };
 use serde::{Deserialize, Serialize};
 
@@ -238,7 +238,15 @@ impl Annealing<'_> {
         for (step, pair) in (1_u64..).zip(self.betas.windows(2)) {
             let (from, to) = (pair[0], pair[1]);
             let machine = self.rbm.weights.view();
-            product(&single, 0.0, 1.0, v.view(), machine, field.view_mut());
+            product(
+                &single,
+                Precision::Single,
+                0.0,
+                1.0,
+                v.view(),
+                machine,
+                field.view_mut(),
+            );
             for (run, weight) in weights.iter_mut().enumerate() {
                 let linear: f64 = v
                     .row(run)
@@ -272,6 +280,7 @@ impl Annealing<'_> {
             let out = means.view_mut();
             conditional(
                 &single,
+                Precision::Single,
                 scale,
                 field.view(),
                 back,

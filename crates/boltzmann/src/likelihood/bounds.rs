@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
-use resrel_kernels::{Purpose, Stream, Workers, product, sigmoid, softplus};
+use resrel_kernels::{Precision, Purpose, Stream, Workers, product, sigmoid, softplus};
 use serde::{Deserialize, Serialize};
 
 use crate::{AnnealingConfig, Dbn, Error, Inputs, LogPartition, Rbm};
@@ -155,7 +155,15 @@ fn sample(units: &mut Array2<f32>, stream: Stream, first: usize) {
 fn fields(states: ArrayView2<f32>, weights: ArrayView2<f32>, bias: ArrayView1<f32>) -> Array2<f32> {
     let mut fields = Array2::zeros((states.nrows(), weights.ncols()));
     let single = Workers::single();
-    product(&single, 0.0, 1.0, states, weights, fields.view_mut());
+    product(
+        &single,
+        Precision::Single,
+        0.0,
+        1.0,
+        states,
+        weights,
+        fields.view_mut(),
+    );
     fields + bias
 }
 

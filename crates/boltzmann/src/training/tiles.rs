@@ -1,10 +1,9 @@
 //! Training with weights and states as the processor's matrix tiles take them: the same updates, to the last bit.
 
 use ndarray::{Axis, s};
-use resrel_kernels::{Phase, Step, Tiled, Workers};
+use resrel_kernels::{Phase, Precision, Step, Tiled, Workers, column_sums};
 
 use crate::config::{NegativePhase, NegativeVisible};
-use crate::rbm::column_sums;
 use crate::training::{Connections, Trainer};
 
 /// What a trainer has in tiles.
@@ -23,7 +22,8 @@ impl Trainer {
         let (batch, (visible, hidden)) = (self.config.batch, self.rbm.weights.dim());
         let plain = matches!(self.connections, Connections::All)
             && self.velocity.is_none()
-            && self.config.sparsity.is_none();
+            && self.config.sparsity.is_none()
+            && self.precision == Precision::Training;
         #[cfg(feature = "cuda")]
         let plain = plain && self.card.is_none();
         if !plain || !Tiled::pays(visible, hidden, batch) {

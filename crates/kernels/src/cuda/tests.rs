@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView2, s};
 
 use super::*;
-use crate::{BitRows, Clamped, Draw, Purpose, Workers, conditional};
+use crate::{BitRows, Clamped, Draw, Precision, Purpose, Workers, conditional};
 
 fn card() -> Option<Card> {
     let card = Card::open().expect("the card's libraries");
@@ -96,6 +96,7 @@ fn samples_are_those_of_the_processor() {
         let part = input.slice(rows);
         conditional(
             &workers,
+            Precision::Single,
             -0.7,
             part,
             weights.view(),
@@ -160,6 +161,7 @@ fn samples_are_those_of_the_processor() {
         let zeros = Array1::zeros(inner);
         conditional(
             &workers,
+            Precision::Single,
             1.0,
             samples.view(),
             weights.t(),

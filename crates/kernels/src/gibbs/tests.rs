@@ -2,7 +2,7 @@ use ndarray::{Array1, Array2};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Draw, Purpose, conditional};
+use crate::{Draw, Precision, Purpose, conditional};
 
 struct Machine {
     weights: Array2<f32>,
@@ -249,6 +249,7 @@ fn the_single_precision_path_has_the_same_means() {
             };
             conditional(
                 &workers,
+                Precision::Single,
                 1.0,
                 input.view(),
                 weights,

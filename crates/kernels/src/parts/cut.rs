@@ -4,21 +4,18 @@ use std::ops::Range;
 
 use ndarray::ArrayView2;
 
+use crate::Precision;
 use crate::amx::{self, ROWS};
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor;
-use crate::parts::{DEPTH, DIGITS, STRIP, WIDTH};
-
-/// What 1 is in units of the left matrix's last digit but three bits.
-pub(super) const ONE: f32 = 255.0 * 8192.0;
-/// By how many bits that is shifted up to three whole digits.
-pub(super) const SHIFT: u32 = 3;
+use crate::parts::{DEPTH, STRIP, WIDTH};
 
 /// One matrix as lines along the inner dimension: the left one's rows or the right one's columns.
 #[derive(Clone, Copy)]
 pub(crate) struct Lines<'a> {
     pub matrix: ArrayView2<'a, f32>,
     pub side: Side,
+    pub precision: Precision,
 }
 
 #[derive(Clone, Copy)]
@@ -30,8 +27,8 @@ pub(crate) enum Side {
 }
 
 impl Lines<'_> {
-    /// Cuts tile `tile` of the inner dimension of at most 16 lines into digits. Gives the number of digits that are not
-    /// 0, which are written to their `places`; nothing if a number does not fit the side.
+    /// Cuts tile `tile` of the inner dimension of at most 16 lines into digits. Gives the number of digits up to the last
+    /// that is not 0, which are written to their `places`; nothing if a number does not fit the side.
     pub fn cut_tile(
         self,
         lines: Range<usize>,
@@ -69,11 +66,12 @@ pub(super) fn cut_plainly(
             let whole = |factor: f32| (value * factor).round_ties_even() as i32;
             let bytes = match from.side {
                 Side::Left(sign) => {
-                    let whole = whole(ONE * sign);
-                    if value.is_nan() || !(0..=ONE as i32).contains(&whole) {
+                    let one = from.precision.one();
+                    let whole = whole(one * sign);
+                    if value.is_nan() || !(0..=one as i32).contains(&whole) {
                         return None;
                     }
-                    whole << SHIFT
+                    whole << from.precision.shift()
                 }
                 // Carries what does not fit into a signed digit.
                 Side::Right(factors) => (whole(factors[line]) + 0x8080) ^ 0x8080,
@@ -83,10 +81,12 @@ pub(super) fn cut_plainly(
                 Side::Left(_) => line * WIDTH + fourth,
                 Side::Right(_) => fourth * WIDTH + line,
             };
-            for (digit, number) in bytes.to_le_bytes()[..DIGITS].iter().rev().enumerate() {
+            let [last, middle, first, _] = bytes.to_le_bytes();
+            let digits = [first, middle, last].into_iter().enumerate();
+            for (digit, number) in digits.take(from.precision.digits()) {
                 let out = &mut out[places(digit) + word];
-                *out = *out & !(0xff << (8 * byte)) | u32::from(*number) << (8 * byte);
-                if *number != 0 {
+                *out = *out & !(0xff << (8 * byte)) | u32::from(number) << (8 * byte);
+                if number != 0 {
                     count = count.max(digit as u8 + 1);
                 }
             }

@@ -7,15 +7,16 @@ use std::arch::x86_64::{
     __m512, __m512i, _mm512_add_epi32, _mm512_cmpgt_epu32_mask, _mm512_cvtps_epi32,
     _mm512_loadu_si512, _mm512_maskz_loadu_ps, _mm512_maskz_mov_epi32, _mm512_max_epu32,
     _mm512_mul_ps, _mm512_or_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
-    _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_srli_epi32, _mm512_storeu_si512,
-    _mm512_ternarylogic_epi32, _mm512_test_epi32_mask, _mm512_unpackhi_epi32,
+    _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_sllv_epi32, _mm512_srli_epi32,
+    _mm512_storeu_si512, _mm512_ternarylogic_epi32, _mm512_test_epi32_mask, _mm512_unpackhi_epi32,
     _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm512_xor_si512,
 };
 use std::ops::Range;
 
-use super::cut::{Lines, ONE, SHIFT, Side};
+use super::cut::{Lines, Side};
 use super::states::Masks;
 use super::{BYTES, DEPTH, DIGITS, Pair, ROW, ROWS, STRIP, TILE, WIDTH};
+use crate::Precision;
 #[cfg(test)]
 pub(super) use sums::by_whole;
 pub(super) use sums::{across, add, grow, largest};
@@ -56,13 +57,20 @@ pub(super) unsafe fn cut_tile(
         count,
         width,
     };
+    let precision = from.precision;
     // SAFETY: the processor has AVX-512BW, and lengths are as asserted.
     unsafe {
         match (from.side, along) {
-            (Side::Left(sign), true) => left::<true>(&rows, sign, places, out),
-            (Side::Left(sign), false) => left::<false>(&rows, sign, places, out),
-            (Side::Right(factors), true) => Some(right::<true>(&rows, &factors, places, out)),
-            (Side::Right(factors), false) => Some(right::<false>(&rows, &factors, places, out)),
+            (Side::Left(sign), true) => left::<true>(&rows, (sign, precision), places, out),
+            (Side::Left(sign), false) => left::<false>(&rows, (sign, precision), places, out),
+            (Side::Right(factors), along) => {
+                let factors = (&factors, precision);
+                Some(if along {
+                    right::<true>(&rows, factors, places, out)
+                } else {
+                    right::<false>(&rows, factors, places, out)
+                })
+            }
         }
     }
 }
@@ -110,17 +118,18 @@ impl Rows {
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn left<const ALONG: bool>(
     rows: &Rows,
-    sign: f32,
+    (sign, precision): (f32, Precision),
     places: impl Fn(usize) -> usize,
     out: &mut [u32],
 ) -> Option<u8> {
-    let factor = _mm512_set1_ps(ONE * sign);
+    let factor = _mm512_set1_ps(precision.one() * sign);
     let whole = |row: usize| {
         // SAFETY: the caller's.
         let row = unsafe { rows.row::<ALONG>(row) };
         row.map(|x| _mm512_cvtps_epi32(_mm512_mul_ps(x, factor)))
     };
-    let shifted = |x| _mm512_slli_epi32::<SHIFT>(x);
+    let shift = _mm512_set1_epi32(precision.shift().cast_signed());
+    let shifted = |x| _mm512_sllv_epi32(x, shift);
     let (mut any, mut most) = (_mm512_setzero_si512(), _mm512_setzero_si512());
     let first = tile(&mut out[places(0)..]);
     // Mostly there is no more than the first digit.
@@ -133,28 +142,35 @@ unsafe fn left<const ALONG: bool>(
         any = _mm512_or_si512(any, _mm512_or_si512(a, b));
         store(out, first_digits(outer(whole.map(shifted))));
     }
-    let one = _mm512_set1_epi32(ONE as i32);
+    let one = _mm512_set1_epi32(precision.one() as i32);
     if _mm512_cmpgt_epu32_mask(most, one) != 0 {
         return None;
     }
     if !ALONG {
         transpose(first);
     }
-    if _mm512_test_epi32_mask(any, _mm512_set1_epi32(0xffff >> SHIFT)) == 0 {
+    if _mm512_test_epi32_mask(any, _mm512_set1_epi32(0xffff >> precision.shift())) == 0 {
         return Some(u8::from(_mm512_test_epi32_mask(any, any) != 0));
     }
-    let mut any = _mm512_setzero_si512();
-    let [second, third] = [1, 2].map(places);
-    for row in 0..ROWS {
-        let numbers = whole(row).map(shifted);
-        let last = last_digits(outer(numbers));
-        any = _mm512_or_si512(any, last);
-        store(&mut tile(&mut out[second..])[row], middle_digits(numbers));
-        store(&mut tile(&mut out[third..])[row], last);
+    let second = tile(&mut out[places(1)..]);
+    for (row, out) in second.iter_mut().enumerate() {
+        store(out, middle_digits(whole(row).map(shifted)));
     }
     if !ALONG {
-        transpose(tile(&mut out[second..]));
-        transpose(tile(&mut out[third..]));
+        transpose(second);
+    }
+    if precision.digits() == 2 {
+        return Some(2);
+    }
+    let mut any = _mm512_setzero_si512();
+    let third = tile(&mut out[places(2)..]);
+    for (row, out) in third.iter_mut().enumerate() {
+        let last = last_digits(outer(whole(row).map(shifted)));
+        any = _mm512_or_si512(any, last);
+        store(out, last);
+    }
+    if !ALONG {
+        transpose(third);
     }
     Some(2 + u8::from(_mm512_test_epi32_mask(any, any) != 0))
 }
@@ -166,13 +182,15 @@ unsafe fn left<const ALONG: bool>(
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn right<const ALONG: bool>(
     rows: &Rows,
-    factors: &[f32; ROWS],
+    (factors, precision): (&[f32; ROWS], Precision),
     places: impl Fn(usize) -> usize,
     out: &mut [u32],
 ) -> u8 {
     let (all, carry) = (load(factors), _mm512_set1_epi32(0x8080));
     let mut any = [_mm512_setzero_si512(); DIGITS];
-    let places = [0, 1, 2].map(places);
+    let most = precision.digits();
+    let places: [usize; DIGITS] =
+        std::array::from_fn(|digit| if digit < most { places(digit) } else { 0 });
     for (row, factor) in factors.iter().enumerate() {
         let factor = if ALONG { _mm512_set1_ps(*factor) } else { all };
         // SAFETY: the caller's.
@@ -186,13 +204,13 @@ unsafe fn right<const ALONG: bool>(
             middle_digits(numbers),
             last_digits(outer),
         ];
-        for ((any, digits), place) in any.iter_mut().zip(digits).zip(places) {
+        for ((any, digits), place) in any.iter_mut().zip(digits).zip(places).take(most) {
             *any = _mm512_or_si512(*any, digits);
             store(&mut tile(&mut out[place..])[row], digits);
         }
     }
     let mut count = 0;
-    for (digit, (any, place)) in any.into_iter().zip(places).enumerate() {
+    for (digit, (any, place)) in any.into_iter().zip(places).enumerate().take(most) {
         if _mm512_test_epi32_mask(any, any) != 0 {
             count = digit as u8 + 1;
             if ALONG {

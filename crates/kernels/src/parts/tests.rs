@@ -37,8 +37,10 @@ fn by(matrix: &Array2<f32>, transposed: bool) -> Array2<f32> {
     stored
 }
 
-fn parts(left: &Array2<f32>) -> InParts {
-    InParts::of(&Workers::single(), left.view()).expect("numbers from 0 to 1")
+const PRECISIONS: [Precision; 2] = [Precision::Single, Precision::Training];
+
+fn parts(precision: Precision, left: &Array2<f32>) -> InParts {
+    InParts::of(&Workers::single(), precision, left.view()).expect("numbers from 0 to 1")
 }
 
 proptest! {
@@ -49,6 +51,7 @@ proptest! {
         left in prop::sample::select(vec![0, 1, PIXELS, PROBABILITIES, 4, TWO]),
         right in prop::sample::select(vec![0, 1, PIXELS, PROBABILITIES, ANY, WHOLE_NUMBERS]), mixed: bool, transposed: (bool, bool), seed: u64,
         keep in prop::sample::select(vec![0.0_f32, 1.0, 0.5]),
+        precision in prop::sample::select(PRECISIONS.to_vec()),
     ) {
         let kinds = (left, right);
         let mut left = random(rows, inner, kinds.0, seed);
@@ -66,7 +69,7 @@ proptest! {
             start.clone()
         };
         let stored = by(&left, transposed.0);
-        parts(&stored).product(keep, -0.75, by(&right, transposed.1).view(), out.view_mut());
+        parts(precision, &stored).product(keep, -0.75, by(&right, transposed.1).view(), out.view_mut());
         for ((row, column), got) in out.indexed_iter() {
             let terms = || (0..inner).map(|at| {
                 f64::from(left[[row, at]]) * f64::from(right[[at, column]])
@@ -75,16 +78,23 @@ proptest! {
             let product = -0.75 * terms().sum::<f64>();
             let largest = right.column(column).iter().fold(0.0_f32, |most, x| most.max(x.abs()));
             let sum: f64 = left.row(row).iter().map(|x| f64::from(x.abs())).sum();
+            let [of_sum, of_terms] = match precision {
+                Precision::Single => [-22.0, -20.0],
+                Precision::Training => [-14.9, -13.7],
+            };
             let bound = if kinds.0 < PROBABILITIES {
-                sum * 2.0_f64.powi(-22)
+                sum * 2.0_f64.powf(of_sum)
             } else {
-                inner as f64 * 2.0_f64.powi(-20)
+                inner as f64 * 2.0_f64.powf(of_terms)
             };
             let bound = 0.75 * bound * f64::from(largest);
             let rounded = f64::from(f32::EPSILON) * (2.0 * product.abs() + begun.abs());
             let error = (f64::from(*got) - begun - product).abs();
             prop_assert!(error <= bound + rounded, "{got} for {} ± {bound}", begun + product);
-            let whole = kinds.0 == STATES && [STATES, WHOLE_NUMBERS].contains(&kinds.1);
+            let whole = kinds.0 == STATES && match precision {
+                Precision::Single => [STATES, WHOLE_NUMBERS].contains(&kinds.1),
+                Precision::Training => kinds.1 == STATES,
+            };
             // Up to where 255 times their sum has no more digits than single precision.
             if whole && keep == 0.0 && product.abs() < 49_000.0 {
                 prop_assert!(error == 0.0, "{got} for {product}");
@@ -102,26 +112,37 @@ fn only_numbers_of_one_sign_up_to_one_and_not_all_small_are_cut() {
             _ => 0.0,
         });
         [false, true].map(|transposed| {
-            InParts::of(&Workers::single(), by(&matrix, transposed).view()).is_some()
+            let left = by(&matrix, transposed);
+            PRECISIONS
+                .map(|precision| InParts::of(&Workers::single(), precision, left.view()).is_some())
         })
     };
-    assert_eq!(one(1.0, 0.5), [true; 2]);
-    assert_eq!(one(0.01, 0.05), [false; 2]);
-    assert_eq!(one(-1.0, -0.5), [true; 2]);
-    assert_eq!(one(-0.0, 0.5), [true; 2]);
-    assert_eq!(one(-1.0, 0.5), [false; 2]);
-    assert_eq!(one(1.01, 0.5), [false; 2]);
-    assert_eq!(one(0.0, f32::NAN), [false; 2]);
-    assert_eq!(one(f32::INFINITY, 0.0), [false; 2]);
+    assert_eq!(one(1.0, 0.5), [[true; 2]; 2]);
+    assert_eq!(one(0.01, 0.05), [[false; 2]; 2]);
+    assert_eq!(one(-1.0, -0.5), [[true; 2]; 2]);
+    assert_eq!(one(-0.0, 0.5), [[true; 2]; 2]);
+    assert_eq!(one(-1.0, 0.5), [[false; 2]; 2]);
+    assert_eq!(one(1.01, 0.5), [[false; 2]; 2]);
+    assert_eq!(one(0.0, f32::NAN), [[false; 2]; 2]);
+    assert_eq!(one(f32::INFINITY, 0.0), [[false; 2]; 2]);
 }
 
 #[test]
 fn what_is_not_finite_makes_its_column_not_a_number() {
-    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+    let bad = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+    for (bad, precision) in bad
+        .into_iter()
+        .flat_map(|bad| PRECISIONS.map(|precision| (bad, precision)))
+    {
         let mut right = random(40, 20, ANY, 2);
         right[[7, 3]] = bad;
         let mut out = Array2::zeros((30, 20));
-        parts(&random(30, 40, PROBABILITIES, 1)).product(0.0, 1.0, right.view(), out.view_mut());
+        parts(precision, &random(30, 40, PROBABILITIES, 1)).product(
+            0.0,
+            1.0,
+            right.view(),
+            out.view_mut(),
+        );
         for ((_, column), x) in out.indexed_iter() {
             assert_eq!(x.is_nan(), column == 3);
         }
@@ -144,21 +165,13 @@ fn a_last_block_of_one_column_is_multiplied_too() {
     let workers = Workers::new(2).expect("threads");
     for transposed in [false, true] {
         let right = by(&right, transposed);
-        let mut products = [(); 2].map(|()| Array2::zeros((200, 17)));
-        for (out, product) in products
-            .iter_mut()
-            .zip([crate::product, crate::dense_product])
-        {
-            product(
-                &workers,
-                0.0,
-                1.0,
-                left.view(),
-                right.view(),
-                out.view_mut(),
-            );
-        }
-        for (fast, dense) in products[0].iter().zip(&products[1]) {
+        let mut fast = Array2::zeros((200, 17));
+        let (left, right) = (left.view(), right.view());
+        let precision = Precision::Single;
+        crate::product(&workers, precision, 0.0, 1.0, left, right, fast.view_mut());
+        let mut dense = Array2::zeros((200, 17));
+        crate::dense_product(&workers, 0.0, 1.0, left, right, dense.view_mut());
+        for (fast, dense) in fast.iter().zip(&dense) {
             assert!((fast - *dense).abs() < 1e-3, "{fast} for {dense}");
         }
     }
@@ -186,6 +199,7 @@ fn samples_are_those_of_their_rows_on_any_number_of_threads() {
         let (weights, bias) = (weights.view(), bias.view());
         crate::conditional(
             &workers,
+            Precision::Training,
             1.0,
             input,
             weights,
@@ -217,6 +231,7 @@ fn any_number_of_threads_gives_the_same_bits() {
             let mut out = Array2::zeros((MOST_ROWS + 100, 500));
             crate::product(
                 &workers,
+                Precision::Single,
                 0.0,
                 1.0,
                 left.view(),
@@ -249,13 +264,15 @@ fn the_processors_tiles_agree_with_their_plain_twins() {
         for transposed in [false, true] {
             let stored = by(&numbers, transposed);
             let left = [1.0, -1.0].map(Side::Left);
-            for side in left
+            for (side, precision) in left
                 .into_iter()
                 .chain([Side::Right([2.0_f32.powi(20); ROWS])])
+                .flat_map(|side| PRECISIONS.map(|precision| (side, precision)))
             {
                 let lines = Lines {
                     matrix: stored.view(),
                     side,
+                    precision,
                 };
                 // Digits that are not there may be left as they were.
                 let (mut plain, mut fast) = (vec![0; room], vec![0; room]);
@@ -290,14 +307,16 @@ fn products_of_tiles_agree_with_their_plain_twin() {
     let mut any =
         |length: usize| -> Vec<u32> { (0..length).map(|_| rng.below(u32::MAX)).collect() };
     let (left, right) = (any(DIGITS * 3 * 2 * TILE), any(DIGITS * 3 * 2 * TILE));
-    let mut pairs = Pairs::default();
-    for (digits, count, levels) in [
-        ([1, 0, 1], 3, vec![2; 3]),
-        ([3, 2, 1], 3, vec![3, 5, 6]),
-        ([1, 1, 1], 1, vec![3]),
-        ([2, 1, 0], 2, vec![2, 3, 1]),
-        ([0; 3], 3, vec![]),
+    let [single, training] = PRECISIONS;
+    for (precision, digits, count, levels) in [
+        (single, [1, 0, 1], 3, vec![2; 3]),
+        (single, [3, 2, 1], 3, vec![3, 5, 6]),
+        (single, [1, 1, 1], 1, vec![3]),
+        (single, [2, 1, 0], 2, vec![2, 3, 1]),
+        (training, [2, 1, 0], 2, vec![2, 3]),
+        (single, [0; 3], 3, vec![]),
     ] {
+        let mut pairs = Pairs::new(precision);
         pairs.find(&digits, count);
         let lengths: Vec<_> = pairs.levels().map(<[Pair]>::len).collect();
         assert_eq!(lengths, levels);

@@ -14,7 +14,7 @@ use crate::parts::{
 };
 use crate::philox::{PAIRED, Stream};
 use crate::sampling::SampleRow;
-use crate::tiled::Step;
+use crate::tiled::{PRECISION, Step};
 
 /// Units of a block: those whose random numbers are drawn together.
 pub(super) const BLOCK: usize = PAIRED;
@@ -68,11 +68,11 @@ impl Block {
     /// Weights · visible units: fields without bias, one row each of all `lefts`.
     pub fn fields_up(&self, lefts: &[InParts], batch: usize, rows: &mut [&mut [f32]]) {
         let visible = self.weights[0].rows.slice().len() / WIDE;
-        let strip = strip_length(visible.div_ceil(DEPTH));
+        let strip = strip_length(PRECISION, visible.div_ceil(DEPTH));
         let mut memory = room(strip + DIGITS * SUMS);
         let (tiles, sums) = memory.slice_mut().split_at_mut(strip);
         let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..DIGITS * SUMS]);
-        let mut pairs = Pairs::default();
+        let mut pairs = Pairs::new(PRECISION);
         let set_up = Tiles::set_up();
         for (first, half) in (0..).step_by(WIDE).zip(&self.weights) {
             for within in (0..half.units).step_by(STRIP) {
@@ -81,7 +81,7 @@ impl Block {
                 let units: [f32; STRIP] = std::array::from_fn(|column| unit(bits[column]));
                 let right = half.view();
                 let right = right.slice(s![.., columns.clone()]);
-                let count = cut_columns(right, &units, tiles);
+                let count = cut_columns(PRECISION, right, &units, tiles);
                 let scales = units.map(|unit| FIRST * unit);
                 for (left, rows) in lefts.iter().zip(rows.chunks_mut(batch)) {
                     for (strip, rows) in rows.chunks_mut(STRIP).enumerate() {
@@ -106,7 +106,7 @@ impl Block {
         let mut memory = room(2 * strip + DIGITS * SUMS);
         let (tiles, sums) = memory.slice_mut().split_at_mut(2 * strip);
         let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..DIGITS * SUMS]);
-        let mut pairs = Pairs::default();
+        let mut pairs = Pairs::new(PRECISION);
         let set_up = Tiles::set_up();
         for (first, half) in (0..).step_by(WIDE).zip(&mut self.weights) {
             let strips = half.units.div_ceil(STRIP);
@@ -154,11 +154,11 @@ pub(super) fn fields_down(
     let halves: Vec<_> = blocks.iter().flat_map(|block| &block.weights).collect();
     let views: Vec<_> = halves.iter().map(|half| half.view()).collect();
     let depth = halves.len();
-    let strip = strip_length(depth);
+    let strip = strip_length(PRECISION, depth);
     let mut memory = room(strip + DIGITS * SUMS);
     let (tiles, sums) = memory.slice_mut().split_at_mut(strip);
     let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..DIGITS * SUMS]);
-    let mut pairs = Pairs::default();
+    let mut pairs = Pairs::new(PRECISION);
     let set_up = Tiles::set_up();
     for first in range.clone().step_by(STRIP) {
         let lines = first..(first + STRIP).min(range.end);
@@ -179,6 +179,7 @@ pub(super) fn fields_down(
                 let matrix = Lines {
                     matrix: *matrix,
                     side: Side::Right(units.map(f32::recip)),
+                    precision: PRECISION,
                 };
                 let places = |digit| ((digit * depth + tile) * 2 + half) * TILE;
                 let digits = matrix.cut_tile(lines.clone(), 0, places, tiles);

@@ -4,6 +4,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::{Purpose, sigmoid};
 
+/// How near means come to those of double precision. Products of up to 300 terms are out by up to half of 2⁻¹⁴ of the
+/// largest weight in each, of either sign: a field by some 3·10⁻⁴, a mean by a quarter of it. Seven times that.
+const NEAR: f64 = 5e-4;
+
 /// Numbers from 0 to 1: states, pixels, or any.
 fn observations(rows: usize, columns: usize, kind: u8) -> Array2<f32> {
     let mut rng = Stream::new(7, Purpose::Digits, kind.into()).rng(0);
@@ -74,7 +78,7 @@ fn check_samples(
             let probability = (means[[row, column]] + by).clamp(0.0, 1.0) as f32;
             stream.is_one(number, (first_row + row) as u32, column as u32, probability)
         };
-        if one(-3e-5) == one(3e-5) {
+        if one(-NEAR) == one(NEAR) {
             prop_assert_eq!(*state > 0.5, one(0.0), "unit {} of row {}", column, row);
         } else {
             open += 1;
@@ -129,7 +133,7 @@ proptest! {
             prop_assert_eq!(tiled.sampled_sums(), chains.sum_axis(Axis(0)));
         } else {
             for (mean, expected) in chains.iter().zip(&expected) {
-                prop_assert!((f64::from(*mean) - expected).abs() < 2e-5, "{mean} for {expected}");
+                prop_assert!((f64::from(*mean) - expected).abs() < NEAR, "{mean} for {expected}");
             }
         }
         let step = Step { keep: 0.75, scale: 0.01 };
@@ -140,7 +144,7 @@ proptest! {
         open += check_samples(&data_states, &plain.up(&plain.data), stream, 6, 0)?;
         open += check_samples(&chain_states, &plain.up(&chains), stream, 6, batch)?;
         // Some are bound to be too near to call, and no more.
-        prop_assert!(open <= 2 + batch * (visible + 3 * hidden) / 2000, "{open} are open");
+        prop_assert!(open <= 4 + batch * (visible + 3 * hidden) / 400, "{open} are open");
         prop_assert_eq!(chain_states.mapv(|x| x > 0.5), Array2::from_shape_fn(
             (batch, hidden), |(row, unit)| tiled.chain(row, unit)
         ));
@@ -151,7 +155,7 @@ proptest! {
         let stack = concatenate![Axis(0), plain.data, chains].mapv(f64::from);
         let hidden_stack = concatenate![Axis(0), data_states, -chain_states].mapv(f64::from);
         let gradient = stack.t().dot(&hidden_stack);
-        let bound = 2.0 * batch as f64 * 0.01 * 2.0_f64.powi(-20) + 1e-6;
+        let bound = 2.0 * batch as f64 * 0.01 * 2.0_f64.powf(-13.7) + 1e-6;
         let stepped = tiled.weights();
         for ((place, weight), old) in stepped.indexed_iter().zip(&plain.weights) {
             let expected = 0.75 * f64::from(*old) + 0.01 * gradient[place];
