@@ -33,7 +33,13 @@ fn sample(means: &Array2<f64>, draw: u64, first_row: usize) -> Array2<f64> {
     let stream = Stream::new(SEED, Purpose::Training, LAYER as u64);
     Array2::from_shape_fn(means.dim(), |(row, column)| {
         let mean = means[[row, column]] as f32;
-        let one = stream.is_one(draw, (first_row + row) as u32, column as u32, mean);
+        let one = stream.is_one(
+            draw,
+            means.ncols(),
+            (first_row + row) as u32,
+            column as u32,
+            mean,
+        );
         f64::from(u8::from(one))
     })
 }

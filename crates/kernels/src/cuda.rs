@@ -20,7 +20,7 @@ use cudarc::driver::{
 };
 use ndarray::{Array2, ArrayView2, Axis};
 
-use crate::philox::Stream;
+use crate::philox::{NARROW, Stream};
 use crate::{Way, plain};
 
 pub use gibbs::CardGibbs;
@@ -337,6 +337,13 @@ impl Card {
         let (rows, units) = (fields.rows as u32, fields.columns as u32);
         let [low, high] = draw.stream.key();
         let (negated, keep) = (draw.negated.min(fields.rows) as u32, u32::from(keep_fields));
+        // Of rows end to end some begin in one group of numbers and end in the next.
+        let groups = if fields.columns <= NARROW {
+            2
+        } else {
+            units.div_ceil(128)
+        };
+        let counters = 16 * groups;
         let mut launch = self.launch(&self.library.sample);
         launch
             .arg(&mut fields.values)
@@ -349,8 +356,9 @@ impl Card {
             .arg(&draw.number)
             .arg(&draw.first_row)
             .arg(&negated)
-            .arg(&keep);
-        let threads = u64::from(rows) * u64::from(units.div_ceil(128) * 16);
+            .arg(&keep)
+            .arg(&counters);
+        let threads = u64::from(rows) * u64::from(counters);
         // SAFETY: the arguments are those of the kernel, which touches rows × units fields and samples and `units`
         // biases.
         unsafe { launch_all(&mut launch, threads) }

@@ -145,6 +145,20 @@ pub(crate) fn excess(probability: f32, bits: u32) -> f32 {
     probability * 65_536.0 - bits as f32
 }
 
+/// Layers of at most so many units share the numbers of a row.
+pub(crate) const NARROW: usize = GROUP;
+/// How many of their rows do.
+const END_TO_END: u32 = 1 << 24;
+
+/// Where the random numbers of a row of `units` are: the stream's row, and the column of the first.
+#[inline]
+pub(crate) fn place(units: usize, row: u32) -> (u32, u32) {
+    if units > NARROW {
+        return (row, 0);
+    }
+    (row / END_TO_END, row % END_TO_END * units as u32)
+}
+
 /// A stream of random numbers: one key, addressed by (draw, row, column).
 ///
 /// Every stream of a run is derived from its one seed by [`Stream::new`], and sub-streams by
@@ -188,12 +202,20 @@ impl Stream {
         philox(self.key, [counter, row, low, high])[within as usize / LANES]
     }
 
-    /// Whether unit `column` of `row`, which is 1 with the given probability, is 1 in draw number `draw` (below 2^62).
+    /// Whether unit `unit` of `row` of a layer of `units`, which is 1 with the given probability, is 1 in draw number
+    /// `draw` (below 2^62).
     ///
     /// Sixteen random bits decide, two units to a word: units 128 g + j and 128 g + 64 + j have the halves of word
-    /// 64 g + j. Where the bits leave it open, once in 65,536 times, 24 more decide: the probability is exact to 2⁻⁴⁰.
+    /// 64 g + j. Up to 64 units are few for that: 2²⁴ rows of so few units lie end to end, as if they were one. Where the
+    /// bits leave it open, once in 65,536 times, 24 more decide: the probability is exact to 2⁻⁴⁰.
     #[must_use]
-    pub fn is_one(self, draw: u64, row: u32, column: u32, probability: f32) -> bool {
+    pub fn is_one(self, draw: u64, units: usize, row: u32, unit: u32, probability: f32) -> bool {
+        let (row, first) = place(units, row);
+        self.is_one_at(draw, row, first + unit, probability)
+    }
+
+    /// [`Stream::is_one`] by row and column of the stream.
+    pub(crate) fn is_one_at(self, draw: u64, row: u32, column: u32, probability: f32) -> bool {
         let (pair, within) = (column / PAIRED as u32, column % PAIRED as u32);
         let word = self.bits(draw, row, pair * GROUP as u32 + within % GROUP as u32);
         let excess = excess(probability, half(word, within as usize / GROUP));
@@ -369,7 +391,9 @@ mod tests {
             let (rows, columns) = (512_u32, 8_192_u32);
             let row = |row| {
                 (0..columns)
-                    .filter(move |column| stream.is_one(3, row, *column, probability))
+                    .filter(move |column| {
+                        stream.is_one(3, columns as usize, row, *column, probability)
+                    })
                     .count()
             };
             let ones = (0..rows).map(row).sum::<usize>() as f64;
@@ -377,7 +401,8 @@ mod tests {
             let difference = (ones - n * p) / (n * p * (1.0 - p)).sqrt();
             assert!(difference.abs() < 4.0, "{ones} of {n} for {p}");
         }
-        let always = |column| stream.is_one(3, 0, column, 1.0) && !stream.is_one(3, 0, column, 0.0);
+        let one = |column, probability| stream.is_one(3, 100_000, 0, column, probability);
+        let always = |column| one(column, 1.0) && !one(column, 0.0);
         assert!((0..100_000).all(always));
     }
 

@@ -7,7 +7,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use crate::amx::available;
 use crate::parts::{self, InParts, MOST_ROWS};
-use crate::philox::{GROUP, LANES, PAIRED, Stream, excess, half};
+use crate::philox::{GROUP, LANES, NARROW, PAIRED, Stream, excess, half, place};
 use crate::product::{Blocks, Target, assert_shapes, block_product, blocks};
 use crate::zeros::MostlyZero;
 use crate::{Precision, Workers, plain, vectorized};
@@ -139,6 +139,7 @@ pub(crate) fn by_blocks(
     }
     let bias = bias.as_standard_layout();
     let bias = bias.as_slice().expect("a standard layout is a slice");
+    let units = probabilities.ncols();
     let target = Target::new(&mut probabilities);
     let draw = draw
         .as_mut()
@@ -151,7 +152,19 @@ pub(crate) fn by_blocks(
         let mut out = unsafe { target.columns(columns.clone()) };
         product(columns.clone(), out.view_mut());
         let bias = &bias[columns.clone()];
+        // Narrow rows would leave most of a vector empty: they are one long row, if that is what lies there.
+        let narrow = units <= NARROW && columns.len() == units;
+        let end_to_end = || bias.repeat(out.nrows());
         match &draw {
+            None if narrow => {
+                let bias = end_to_end();
+                let row = out.as_slice_mut().expect("a standard layout");
+                vectorized(
+                    arch,
+                    #[inline(always)]
+                    || sigmoid_row(row, &bias),
+                );
+            }
             None => {
                 for mut row in out.outer_iter_mut() {
                     let row = row.as_slice_mut().expect("a row of a standard layout");
@@ -165,6 +178,21 @@ pub(crate) fn by_blocks(
             Some((stream, number, first_row, samples)) => {
                 // SAFETY: as above, for the samples.
                 let mut samples = unsafe { samples.columns(columns.clone()) };
+                let (first, last) = (
+                    place(units, *first_row),
+                    place(units, *first_row + out.nrows() as u32),
+                );
+                if narrow && first.0 == last.0 {
+                    let bias = end_to_end();
+                    arch.dispatch(SampleRow {
+                        stream: *stream,
+                        place: (*number, first.0, first.1 as usize),
+                        row: out.as_slice_mut().expect("a standard layout"),
+                        bias: &bias,
+                        samples: samples.as_slice_mut().expect("a standard layout"),
+                    });
+                    return;
+                }
                 let pairs = out
                     .outer_iter_mut()
                     .zip(samples.outer_iter_mut())
@@ -172,7 +200,8 @@ pub(crate) fn by_blocks(
                 for (row, (mut out, mut samples)) in pairs {
                     let out = out.as_slice_mut().expect("a row of a standard layout");
                     let samples = samples.as_slice_mut().expect("a row of a standard layout");
-                    let place = (*number, first_row + row as u32, columns.start);
+                    let (row, first) = place(units, first_row + row as u32);
+                    let place = (*number, row, first as usize + columns.start);
                     arch.dispatch(SampleRow {
                         stream: *stream,
                         place,
@@ -247,8 +276,8 @@ pub(crate) fn sigmoid_row(row: &mut [f32], bias: &[f32]) {
     }
 }
 
-/// Bias, sigmoid and sample over one row that starts at column `place.2` of row `place.1` of draw
-/// `place.0`.
+/// Bias, sigmoid and sample over one row, by the random numbers from column `place.2` of row `place.1` of draw
+/// `place.0` on.
 pub(crate) struct SampleRow<'a> {
     pub stream: Stream,
     pub place: (u64, u32, usize),
@@ -282,9 +311,12 @@ impl WithSimd for SampleRow<'_> {
                     for (((probability, number), sample), column) in units {
                         let excess = excess(*probability, *number);
                         if excess > 0.0 && excess < 1.0 {
-                            let one =
-                                self.stream
-                                    .is_one(draw, stream_row, column as u32, *probability);
+                            let one = self.stream.is_one_at(
+                                draw,
+                                stream_row,
+                                column as u32,
+                                *probability,
+                            );
                             *sample = f32::from(u8::from(one));
                         }
                     }
@@ -426,9 +458,48 @@ mod tests {
             for column in 0..length {
                 let p = 1.0 / (1.0 + (-f64::from(input[column]) - f64::from(bias[column])).exp());
                 prop_assert!((f64::from(plain[column]) - p).abs() < 1e-6);
-                let one = stream.is_one(draw, row, (first + column) as u32, plain[column]);
+                let one = stream.is_one_at(draw, row, (first + column) as u32, plain[column]);
                 prop_assert_eq!(plain_samples[column] > 0.5, one);
             }
+        }
+    }
+
+    #[test]
+    fn rows_of_narrow_layers_have_numbers_of_their_own() {
+        let stream = Stream::new(11, Purpose::Training, 0);
+        for (units, first_row) in [(1, 0), (5, 3), (20, (1 << 24) - 7), (64, 90), (65, 2)] {
+            let weights = Array2::from_shape_fn((3, units), |(i, j)| (i + j) as f32 * 0.1 - 0.3);
+            let input = Array2::from_shape_fn((40, 3), |(i, j)| (i * j % 5) as f32 * 0.3);
+            let mut out = [(); 2].map(|()| Array2::zeros((40, units)));
+            let [means, samples] = &mut out;
+            let draw = Draw {
+                stream,
+                number: 3,
+                first_row,
+                samples: samples.view_mut(),
+            };
+            conditional(
+                &Workers::single(),
+                Precision::Single,
+                1.0,
+                input.view(),
+                weights.view(),
+                Array1::zeros(units).view(),
+                means.view_mut(),
+                Some(draw),
+            );
+            for ((row, unit), mean) in means.indexed_iter() {
+                let at = first_row + row as u32;
+                let one = stream.is_one(3, units, at, unit as u32, *mean);
+                assert_eq!(samples[[row, unit]] > 0.5, one, "unit {unit} of row {at}");
+            }
+            let places: std::collections::HashSet<_> = (0..40)
+                .flat_map(|row| {
+                    let (row, first) = place(units, first_row + row);
+                    (0..units as u32).map(move |unit| (row, first + unit))
+                })
+                .collect();
+            assert_eq!(places.len(), 40 * units);
         }
     }
 

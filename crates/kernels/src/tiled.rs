@@ -207,6 +207,7 @@ impl Tiled {
                     fields_down(blocks, states, range.clone(), &mut rows);
                     arch.dispatch(Sample {
                         draw,
+                        units: bias.len(),
                         place: (0, range.start),
                         bias: &bias[range],
                         rows: &mut rows,
@@ -257,7 +258,7 @@ impl Tiled {
         let workers = crew.as_ref().unwrap_or(workers);
         let bias = bias.as_standard_layout();
         let bias = bias.as_slice().expect("a standard layout is a slice");
-        let batch = self.batch;
+        let (batch, hidden) = (self.batch, self.hidden);
         let parts = rows.start / batch..rows.end.div_ceil(batch);
         let lefts = &self.rows[parts.clone()];
         let (columns, fits) = (&self.columns, self.fits);
@@ -275,6 +276,7 @@ impl Tiled {
             for ((part, states), rows) in parts.clone().zip(states).zip(rows) {
                 Arch::new().dispatch(Sample {
                     draw,
+                    units: hidden,
                     place: ((part * batch) as u32, first),
                     bias,
                     rows,

@@ -32,21 +32,29 @@ extern "C" __global__ void means(float *fields, const float *bias, u64 length, u
 }
 
 // A sample of every unit, as 0 and 1, in rows from `negated` on as 0 and -1; where `keep_fields` is 0, the
-// probabilities take the place of the fields. A thread has the eight units of a row that share a counter of Philox.
+// probabilities take the place of the fields. A thread has the units of a row, up to eight, that share a counter of
+// Philox: one of `counters`. Rows of up to 64 units lie end to end among the random numbers.
 extern "C" __global__ void sample(float *fields, const float *bias, float *samples, u32 rows, u32 units, u32 key0,
-                                  u32 key1, u64 draw, u32 first_row, u32 negated, u32 keep_fields) {
-    u32 counters = (units + 127) / 128 * 16;
+                                  u32 key1, u64 draw, u32 first_row, u32 negated, u32 keep_fields,
+                                  u32 counters) {
     u64 i = place();
     if (i >= (u64)rows * counters) return;
-    u32 row = (u32)(i / counters), counter = (u32)(i % counters), drawn = 0;
+    u32 row = (u32)(i / counters), drawn = 0;
+    u32 drawn_row = first_row + row, before = 0;
+    if (units <= 64) {
+        before = drawn_row % (1u << 24) * units;
+        drawn_row >>= 24;
+    }
+    u32 counter = before / 128 * 16 + (u32)(i % counters);
     float one = row >= negated ? -1.0f : 1.0f;
     u32 x[4];
     for (u32 eighth = 0; eighth < 8; ++eighth) {
         u32 word = eighth % 4, upper = eighth / 4;
-        u32 unit = counter / 16 * 128 + upper * 64 + word * 16 + counter % 16;
-        if (unit >= units) continue;
+        u32 column = counter / 16 * 128 + upper * 64 + word * 16 + counter % 16;
+        if (column < before || column - before >= units) continue;
+        u32 unit = column - before;
         if (!drawn) {
-            x[0] = counter, x[1] = first_row + row, x[2] = (u32)draw, x[3] = (u32)(draw >> 32);
+            x[0] = counter, x[1] = drawn_row, x[2] = (u32)draw, x[3] = (u32)(draw >> 32);
             philox(key0, key1, x);
             drawn = 1;
         }
@@ -56,9 +64,9 @@ extern "C" __global__ void sample(float *fields, const float *bias, float *sampl
         bool is_one = excess >= 1.0f;
         if (excess > 0.0f && excess < 1.0f) {
             u64 further = draw | MORE;
-            u32 y[4] = {unit / 64 * 16 + unit % 16, first_row + row, (u32)further, (u32)(further >> 32)};
+            u32 y[4] = {column / 64 * 16 + column % 16, drawn_row, (u32)further, (u32)(further >> 32)};
             philox(key0, key1, y);
-            is_one = (float)(y[unit % 64 / 16] >> 8) * 0x1p-24f < excess;
+            is_one = (float)(y[column % 64 / 16] >> 8) * 0x1p-24f < excess;
         }
         samples[at] = is_one ? one : 0.0f;
         if (!keep_fields) fields[at] = p;

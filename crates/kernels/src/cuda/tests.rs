@@ -180,29 +180,33 @@ fn samples_are_those_of_the_processor() {
 #[test]
 fn what_sixteen_bits_leave_open_is_decided_as_on_the_processor() {
     let Some(card) = card() else { return };
-    // With no input all fields are the biases, and as exact.
-    let (rows, units) = (4_096, 256);
-    let bias = Array2::from_shape_fn((1, units), |(_, unit)| -12.0 + 0.1 * unit as f32);
-    let bias = card.upload(bias.view()).unwrap();
-    let mut fields = card.zeros(rows, units).unwrap();
-    let mut samples = card.zeros(rows, units).unwrap();
-    let stream = Stream::new(1, Purpose::Sampling, 0);
-    let draw = CardDraw {
-        stream,
-        number: 3,
-        first_row: 0,
-        samples: samples.all_mut(),
-        negated: rows,
-    };
-    card.sample(&mut fields.all_mut(), &bias, draw, false)
-        .unwrap();
-    let (means, samples) = (
-        card.download(&fields.all()).unwrap(),
-        card.download(&samples.all()).unwrap(),
-    );
-    for ((row, unit), mean) in means.indexed_iter() {
-        let one = stream.is_one(3, row as u32, unit as u32, *mean);
-        assert_eq!(samples[[row, unit]] > 0.5, one, "unit {unit} of row {row}");
+    // Wide layers, and narrow ones whose rows share random numbers.
+    for (rows, units, first_row) in [(4_096, 256, 0), (4_000, 20, (1 << 24) - 9), (500, 64, 3)] {
+        // With no input all fields are the biases, and as exact.
+        let step = 25.6 / units as f32;
+        let bias = Array2::from_shape_fn((1, units), |(_, unit)| -12.0 + step * unit as f32);
+        let bias = card.upload(bias.view()).unwrap();
+        let mut fields = card.zeros(rows, units).unwrap();
+        let mut samples = card.zeros(rows, units).unwrap();
+        let stream = Stream::new(1, Purpose::Sampling, 0);
+        let draw = CardDraw {
+            stream,
+            number: 3,
+            first_row,
+            samples: samples.all_mut(),
+            negated: rows,
+        };
+        card.sample(&mut fields.all_mut(), &bias, draw, false)
+            .unwrap();
+        let (means, samples) = (
+            card.download(&fields.all()).unwrap(),
+            card.download(&samples.all()).unwrap(),
+        );
+        for ((row, unit), mean) in means.indexed_iter() {
+            let at = first_row + row as u32;
+            let one = stream.is_one(3, units, at, unit as u32, *mean);
+            assert_eq!(samples[[row, unit]] > 0.5, one, "unit {unit} of row {at}");
+        }
     }
 }
 

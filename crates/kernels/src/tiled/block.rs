@@ -12,7 +12,7 @@ use crate::parts::{
     DEPTH, DIGITS, FIRST, InParts, Largest, Lines, Packed, Pairs, STRIP, SUMS, Side, TILE, WIDE,
     WIDTH, across, add, clear, cut_columns, grow, put_right, room, strip_length, unit,
 };
-use crate::philox::{PAIRED, Stream};
+use crate::philox::{PAIRED, Stream, place};
 use crate::sampling::SampleRow;
 use crate::tiled::{PRECISION, Step};
 
@@ -202,6 +202,8 @@ pub(super) fn fields_down(
 /// Packed samples of units from their fields, which become their means.
 pub(super) struct Sample<'a, 'b> {
     pub draw: (Stream, u64),
+    /// Of the whole layer.
+    pub units: usize,
     /// First row and first column.
     pub place: (u32, usize),
     pub bias: &'a [f32],
@@ -219,9 +221,10 @@ impl WithSimd for Sample<'_, '_> {
         let mut samples = [0.0; BLOCK];
         let states = self.states.as_slice_mut().expect("rows side by side");
         for ((row, out), states) in (first..).zip(self.rows).zip(states.chunks_mut(WORDS)) {
+            let (row, before) = place(self.units, row);
             let sample = SampleRow {
                 stream,
-                place: (draw, row, column),
+                place: (draw, row, before as usize + column),
                 row: &mut out[..units],
                 bias: self.bias,
                 samples: &mut samples[..units],

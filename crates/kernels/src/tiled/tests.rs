@@ -76,7 +76,13 @@ fn check_samples(
     for ((row, column), state) in states.indexed_iter() {
         let one = |by: f64| {
             let probability = (means[[row, column]] + by).clamp(0.0, 1.0) as f32;
-            stream.is_one(number, (first_row + row) as u32, column as u32, probability)
+            stream.is_one(
+                number,
+                means.ncols(),
+                (first_row + row) as u32,
+                column as u32,
+                probability,
+            )
         };
         if one(-NEAR) == one(NEAR) {
             prop_assert_eq!(*state > 0.5, one(0.0), "unit {} of row {}", column, row);
