@@ -12,7 +12,7 @@ use crate::parts::{
     DEPTH, DIGITS, FIRST, InParts, Largest, Lines, Packed, Pairs, STRIP, SUMS, Side, TILE, WIDE,
     WIDTH, across, add, clear, cut_columns, grow, put_right, room, strip_length, unit,
 };
-use crate::philox::{PAIRED, Stream, place};
+use crate::philox::{NARROW, PAIRED, Stream, place};
 use crate::sampling::SampleRow;
 use crate::tiled::{PRECISION, Step};
 
@@ -199,7 +199,7 @@ pub(super) fn fields_down(
     clear(&mut memory);
 }
 
-/// Packed samples of units from their fields, which become their means.
+/// Packed samples of units from their fields, which are used up.
 pub(super) struct Sample<'a, 'b> {
     pub draw: (Stream, u64),
     /// Of the whole layer.
@@ -220,7 +220,27 @@ impl WithSimd for Sample<'_, '_> {
         let units = self.bias.len();
         let mut samples = [0.0; BLOCK];
         let states = self.states.as_slice_mut().expect("rows side by side");
-        for ((row, out), states) in (first..).zip(self.rows).zip(states.chunks_mut(WORDS)) {
+        let states = states.chunks_mut(WORDS);
+        let (row, before) = place(self.units, first);
+        if self.units <= NARROW && row == place(self.units, first + self.rows.len() as u32).0 {
+            // One long row, without gaps.
+            let rows = self.rows.iter().flat_map(|row| &row[..units]);
+            let mut row_of_all: Vec<_> = rows.copied().collect();
+            let mut samples = vec![0.0; row_of_all.len()];
+            let sample = SampleRow {
+                stream,
+                place: (draw, row, before as usize),
+                row: &mut row_of_all,
+                bias: &self.bias.repeat(self.rows.len()),
+                samples: &mut samples,
+            };
+            sample.with_simd(simd);
+            for (samples, states) in samples.chunks(units).zip(states) {
+                pack_row(samples, 0.5, states);
+            }
+            return;
+        }
+        for ((row, out), states) in (first..).zip(self.rows).zip(states) {
             let (row, before) = place(self.units, row);
             let sample = SampleRow {
                 stream,
