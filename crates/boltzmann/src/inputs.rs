@@ -1,7 +1,7 @@
 //! What a machine is trained on: real values in 0 … 1, or bits.
 
-use ndarray::{Array1, Array2, ArrayViewMut1, ArrayViewMut2, Axis};
-use resrel_kernels::{BitRows, Precision};
+use ndarray::{Array1, Array2, ArrayViewMut2, Axis};
+use resrel_kernels::{BitRows, Precision, gather};
 use sha2::{Digest, Sha256};
 
 /// Values below are faint, if all are.
@@ -72,9 +72,19 @@ impl Inputs<'_> {
     }
 
     /// Writes the observations `rows`, in that order, into the rows of `out`.
-    pub(crate) fn gather(&self, rows: impl Iterator<Item = usize>, mut out: ArrayViewMut2<f32>) {
-        for (row, target) in rows.zip(out.outer_iter_mut()) {
-            self.copy_row(row, target);
+    pub(crate) fn gather(
+        &self,
+        rows: impl Iterator<Item = usize> + Clone,
+        mut out: ArrayViewMut2<f32>,
+    ) {
+        match self {
+            Self::Borrowed(values) => gather(values.view(), rows, out),
+            Self::Real(values) => gather(values.view(), rows, out),
+            Self::Bits(bits) => {
+                for (row, target) in rows.zip(out.outer_iter_mut()) {
+                    bits.expand(row, target);
+                }
+            }
         }
     }
 
@@ -87,13 +97,5 @@ impl Inputs<'_> {
             sums.zip_mut_with(&row.index_axis(Axis(0), 0), |sum, x| *sum += f64::from(*x));
         }
         sums / self.rows() as f64
-    }
-
-    fn copy_row(&self, row: usize, mut target: ArrayViewMut1<f32>) {
-        match self {
-            Self::Borrowed(values) => target.assign(&values.row(row)),
-            Self::Real(values) => target.assign(&values.row(row)),
-            Self::Bits(bits) => bits.expand(row, target),
-        }
     }
 }

@@ -63,7 +63,7 @@ fn compare(inputs: &Inputs, hidden: usize, config: &TrainingConfig, threads: usi
 fn trains_the_same_machine_to_the_last_bit() {
     let phases = [NegativePhase::Pcd, NegativePhase::Cd];
     let visible = [NegativeVisible::Mean, NegativeVisible::Sampled];
-    for (features, hidden, batch, steps) in [(100, 140, 64, 1), (150, 48, 75, 2), (129, 257, 41, 1)]
+    for (features, hidden, batch, steps) in [(100, 140, 64, 1), (220, 50, 75, 2), (129, 257, 41, 1)]
     {
         let data = data(features);
         for (negative_phase, negative_visible) in phases
@@ -95,7 +95,7 @@ fn states_of_a_layer_below_train_the_same_machine_too() {
 
 #[test]
 fn faint_observations_are_trained_on_as_ever() {
-    let data = data(100) * 0.05;
+    let data = data(200) * 0.05;
     let config = TrainingConfig {
         batch: 64,
         ..TrainingConfig::default()
@@ -106,11 +106,11 @@ fn faint_observations_are_trained_on_as_ever() {
 
 #[test]
 fn observations_beyond_one_are_trained_on_as_ever() {
-    let mut data = data(100);
+    let mut data = data(200);
     data.slice_mut(s![200.., 3]).fill(1.5);
     let config = TrainingConfig {
         batch: 64,
         ..TrainingConfig::default()
     };
-    compare(&Inputs::Borrowed(&data), 60, &config, 2);
+    compare(&Inputs::Borrowed(&data), 70, &config, 2);
 }

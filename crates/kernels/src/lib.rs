@@ -18,6 +18,7 @@ mod bits;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 mod fixed;
+mod gather;
 mod gibbs;
 mod nearest;
 mod parts;
@@ -33,6 +34,7 @@ mod zeros;
 
 pub use bits::BitRows;
 pub use fixed::add_fixed;
+pub use gather::gather;
 pub use gibbs::{Clamped, Gibbs, TILE};
 pub use nearest::{PANEL, panel_scores, squared_distance};
 pub use philox::{Purpose, Stream, StreamRng, philox};

@@ -63,7 +63,7 @@ const WHOLE: f32 = 255.0;
 const LEAST_LARGEST: f32 = 1.0 / 16.0;
 
 /// Fewer multiplications are not worth cutting matrices into digits.
-const LEAST_WORK: usize = 1 << 17;
+const LEAST_WORK: usize = 800_000;
 /// Nor are fewer rows, for which the right matrix is cut, or fewer terms, of which tiles are filled up,
 const LEAST: usize = 40;
 /// or fewer columns, for which the left one is.

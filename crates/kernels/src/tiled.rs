@@ -22,6 +22,8 @@ use crate::{Precision, Workers, vectorized};
 
 /// Of all products here.
 const PRECISION: Precision = Precision::Training;
+/// Fewer weights are sooner multiplied than cut.
+const LEAST_WEIGHTS: usize = 10_000;
 /// An update of fewer multiplications is not worth waking a second thread for.
 const PARALLEL_FROM: usize = 1 << 21;
 
@@ -70,6 +72,7 @@ impl Tiled {
         // Fewer observations do not make up for cutting all weights; more rows are better multiplied in parts; more terms
         // might not fit into a sum.
         amx::available()
+            && visible * hidden >= LEAST_WEIGHTS
             && (40..=MOST_TERMS).contains(&visible)
             && (10..=MOST_TERMS).contains(&hidden)
             && (20..=MOST_ROWS).contains(&batch)

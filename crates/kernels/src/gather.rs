@@ -1,0 +1,66 @@
+//! Rows from anywhere in memory.
+
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2};
+
+/// How many rows are on their way while one is copied.
+const AHEAD: usize = 4;
+
+/// Copies the rows `chosen` of `values`, in that order, into the rows of `out`: as many as there are of both. The next
+/// ones are asked for beforehand, for memory takes longer to find a row than to read it.
+///
+/// # Panics
+/// If there is no such row, or rows differ in length.
+pub fn gather(
+    values: ArrayView2<f32>,
+    chosen: impl Iterator<Item = usize> + Clone,
+    mut out: ArrayViewMut2<f32>,
+) {
+    let mut ahead = chosen.clone().take(out.nrows());
+    for row in ahead.by_ref().take(AHEAD) {
+        come_near(values.row(row));
+    }
+    for (row, mut out) in chosen.zip(out.outer_iter_mut()) {
+        if let Some(row) = ahead.next() {
+            come_near(values.row(row));
+        }
+        let row = values.row(row);
+        match (row.as_slice(), out.as_slice_mut()) {
+            (Some(row), Some(out)) => out.copy_from_slice(row),
+            _ => out.assign(&row),
+        }
+    }
+}
+
+/// Asks for a row.
+fn come_near(row: ArrayView1<f32>) {
+    #[cfg(target_arch = "x86_64")]
+    for line in row.as_slice().unwrap_or_default().chunks(16) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: this is a hint, by which nothing is read that could not be.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = row;
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, Axis, s};
+
+    use super::*;
+
+    #[test]
+    fn rows_are_the_chosen_ones_in_their_order() {
+        let values = Array2::from_shape_fn((9, 37), |(row, column)| (row * 100 + column) as f32);
+        let order = [3, 8, 8, 0, 5, 1, 7];
+        let turned = values.t().as_standard_layout().into_owned();
+        for values in [values.view(), turned.t()] {
+            for count in [0, 1, 3, 7] {
+                let mut out = Array2::zeros((count, 40));
+                gather(values, order.into_iter(), out.slice_mut(s![.., 2..39]));
+                let expected = values.select(Axis(0), &order[..count]);
+                assert_eq!(out.slice(s![.., 2..39]), expected);
+            }
+        }
+    }
+}
