@@ -4,6 +4,8 @@ use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2};
 
 /// How many rows are on their way while one is copied.
 const AHEAD: usize = 4;
+/// How much of a row is asked for, in lines of the cache: what follows the processor foresees.
+const LINES: usize = 64;
 
 /// Copies the rows `chosen` of `values`, in that order, into the rows of `out`: as many as there are of both. The next
 /// ones are asked for beforehand, for memory takes longer to find a row than to read it.
@@ -34,7 +36,7 @@ pub fn gather(
 /// Asks for a row.
 fn come_near(row: ArrayView1<f32>) {
     #[cfg(target_arch = "x86_64")]
-    for line in row.as_slice().unwrap_or_default().chunks(16) {
+    for line in row.as_slice().unwrap_or_default().chunks(16).take(LINES) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: this is a hint, by which nothing is read that could not be.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
