@@ -1,11 +1,8 @@
 //! What a machine is trained on: real values in 0 … 1, or bits.
 
 use ndarray::{Array1, Array2, ArrayViewMut2, Axis};
-use resrel_kernels::{BitRows, Precision, gather};
+use resrel_kernels::{BitRows, FAINT, Precision, gather};
 use sha2::{Digest, Sha256};
-
-/// Values below are faint, if all are.
-const FAINT: f32 = 1.0 / 16.0;
 
 /// Observations in rows, real or packed.
 #[derive(Debug, Clone)]

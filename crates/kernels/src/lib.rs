@@ -38,7 +38,7 @@ pub use gather::gather;
 pub use gibbs::{Clamped, Gibbs, TILE};
 pub use nearest::{PANEL, panel_scores, squared_distance};
 pub use philox::{Purpose, Stream, StreamRng, philox};
-pub use precision::Precision;
+pub use precision::{FAINT, Precision};
 pub use product::{dense_product, product};
 pub use sampling::{Draw, conditional, instruction_set, sigmoid, softplus};
 pub use sparse::{SparseWeights, Way};

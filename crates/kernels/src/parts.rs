@@ -15,6 +15,7 @@
 
 mod cut;
 mod grow;
+mod pairs;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod processor;
 mod states;
@@ -31,8 +32,9 @@ use crate::amx::{self, ROW, ROWS, Tiles};
 use crate::parts::cut::units;
 pub(crate) use crate::parts::cut::{Lines, Side, unit};
 pub(crate) use crate::parts::grow::{Largest, WIDE, across, grow};
+pub(crate) use crate::parts::pairs::Pairs;
 pub(crate) use crate::parts::states::{Packed, put_right};
-use crate::{Precision, Workers};
+use crate::{FAINT, Precision, Workers};
 
 /// Digits of a number at most.
 pub(crate) const DIGITS: usize = 3;
@@ -59,8 +61,6 @@ const LESS: f32 = 1.0 / 256.0;
 pub(crate) const FIRST: f32 = 65_536.0;
 /// The first digit of 1 on the left.
 const WHOLE: f32 = 255.0;
-/// A left matrix whose numbers are all smaller would lose too much of them.
-const LEAST_LARGEST: f32 = 1.0 / 16.0;
 
 /// Fewer multiplications are not worth cutting matrices into digits.
 const LEAST_WORK: usize = 800_000;
@@ -148,7 +148,7 @@ impl Drop for InParts {
 impl InParts {
     /// Of the left matrix of a [possible] product, if its numbers are such.
     pub fn of(workers: &Workers, precision: Precision, left: ArrayView2<f32>) -> Option<Self> {
-        if !left.iter().any(|x| x.abs() >= LEAST_LARGEST) {
+        if !left.iter().any(|x| x.abs() >= FAINT) {
             return None;
         }
         let (rows, inner) = left.dim();
@@ -337,128 +337,6 @@ pub(crate) fn cut_columns(
         }
     }
     most
-}
-
-/// Where, in bytes, tiles begin that are multiplied: two of the left matrix, one below the other, and two of the right
-/// one, side by side.
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-struct Pair {
-    left: u32,
-    right: u32,
-}
-
-/// The pairs of tiles of two strips, by the digit of the sum for which they count.
-#[derive(Debug)]
-pub(crate) struct Pairs {
-    all: Vec<Pair>,
-    ends: Vec<usize>,
-}
-
-impl Pairs {
-    pub fn new(precision: Precision) -> Self {
-        Self {
-            all: Vec::new(),
-            ends: vec![0; precision.digits()],
-        }
-    }
-
-    /// Given how many digits each tile of the inner dimension has on the left, and all on the right.
-    pub fn find(&mut self, left: &[u8], right: u8) {
-        let depth = left.len();
-        self.all.clear();
-        for (level, end) in self.ends.iter_mut().enumerate() {
-            for (tile, digits) in left.iter().enumerate() {
-                for first in 0..usize::from(*digits).min(level + 1) {
-                    let second = level - first;
-                    if second < right.into() {
-                        let place = |digit| ((digit * depth + tile) * 2 * TILE * BYTES) as u32;
-                        self.all.push(Pair {
-                            left: place(first),
-                            right: place(second),
-                        });
-                    }
-                }
-            }
-            *end = self.all.len();
-        }
-    }
-
-    /// The sums of the products of all pairs, by digit; answers how many there are.
-    pub fn multiply(
-        &self,
-        set_up: &Tiles,
-        halves: [bool; 2],
-        left: &[u32],
-        right: &[u32],
-        sums: &mut [i32],
-    ) -> usize {
-        let levels = self.levels();
-        for (pairs, sums) in levels.clone().zip(sums.chunks_mut(SUMS)) {
-            multiply(set_up, pairs, halves, left, right, sums);
-        }
-        levels.count()
-    }
-
-    /// Those of each digit up to the last that has any.
-    fn levels(&self) -> impl Iterator<Item = &[Pair]> + Clone {
-        let levels = self.ends.iter().scan(0, |start, end| {
-            let level = &self.all[*start..*end];
-            *start = *end;
-            Some(level)
-        });
-        levels.take_while(|level| !level.is_empty())
-    }
-}
-
-/// The sums of the products of `pairs` of tiles, row by row; those of second halves, of the rows and of the columns, only where
-/// these are there.
-fn multiply(
-    _set_up: &Tiles,
-    pairs: &[Pair],
-    halves: [bool; 2],
-    left: &[u32],
-    right: &[u32],
-    sums: &mut [i32],
-) {
-    let fits = |place: u32, tiles: &[u32]| place as usize / BYTES + 2 * TILE <= tiles.len();
-    assert!(
-        sums.len() == SUMS
-            && pairs
-                .iter()
-                .all(|pair| fits(pair.left, left) && fits(pair.right, right)),
-        "tiles and sums are there"
-    );
-    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if amx::available() {
-        // SAFETY: the processor has these tiles and the system lets us use them, as was asked; they are set up,
-        // as `Tiles` says; all pairs lie within the tiles.
-        unsafe { processor::multiply(pairs, halves, left, right, sums) };
-        return;
-    }
-    multiply_plainly(pairs, left, right, sums);
-}
-
-/// The plain twin, which always makes all halves.
-fn multiply_plainly(pairs: &[Pair], left: &[u32], right: &[u32], sums: &mut [i32]) {
-    sums.fill(0);
-    for pair in pairs {
-        let [left, right] = [(left, pair.left), (right, pair.right)].map(|(tiles, place)| {
-            let tiles = &tiles[place as usize / BYTES..][..2 * TILE];
-            bytemuck::cast_slice::<u32, u8>(tiles)
-        });
-        for (row, sums) in sums.chunks_mut(STRIP).enumerate() {
-            for (column, sum) in sums.iter_mut().enumerate() {
-                let right = &right[column / ROWS * TILE * BYTES..];
-                for place in 0..DEPTH {
-                    let (fourth, byte) = (place / BYTES, place % BYTES);
-                    let x = left[row * ROW + place];
-                    let y = right[fourth * ROW + column % ROWS * BYTES + byte].cast_signed();
-                    *sum += i32::from(x) * i32::from(y);
-                }
-            }
-        }
-    }
 }
 
 /// `rows ← keep · rows + scales · sums`, in a strip of columns from `first` on; `sums` by digit.

@@ -1,5 +1,8 @@
 //! How finely numbers are cut into digits.
 
+/// A matrix whose numbers are all smaller would lose too much of them if it were cut into digits.
+pub const FAINT: f32 = 1.0 / 16.0;
+
 /// How near products by the processor's matrix tiles come to exact ones. Where they are made in another way, all are of
 /// single precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

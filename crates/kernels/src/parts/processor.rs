@@ -14,8 +14,9 @@ use std::arch::x86_64::{
 use std::ops::Range;
 
 use super::cut::{Lines, Side};
+use super::pairs::Pair;
 use super::states::Masks;
-use super::{BYTES, DEPTH, DIGITS, Pair, ROW, ROWS, STRIP, TILE, WIDTH};
+use super::{BYTES, DEPTH, DIGITS, ROW, ROWS, STRIP, TILE, WIDTH};
 use crate::Precision;
 #[cfg(test)]
 pub(super) use sums::by_whole;
@@ -358,7 +359,7 @@ fn transpose(tile: &mut [[u32; WIDTH]; ROWS]) {
     }
 }
 
-/// [`super::multiply_plainly`], of the halves that are there.
+/// [`super::pairs::multiply_plainly`], of the halves that are there.
 ///
 /// # Safety
 /// Where tiles of bytes are available and set up; where pairs begin, two tiles lie in `left` and in `right`, and `sums`

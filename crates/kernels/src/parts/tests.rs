@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::cut::{MOST, cut_plainly, largest_plainly, unit};
 use super::grow::{across_plainly, grow_plainly};
+use super::pairs::{Pair, multiply, multiply_plainly};
 use super::*;
 use crate::{Purpose, Stream};
 
