@@ -215,10 +215,10 @@ impl Trainer {
         if self.card.is_some() {
             return self.update_on_card();
         }
-        self.gather(workers, inputs);
-        if self.tiles.is_some() && self.update_in_tiles(workers) {
+        if self.tiles.is_some() && self.update_in_tiles(workers, inputs) {
             return;
         }
+        self.gather(workers, inputs);
         match self.config.negative_phase {
             NegativePhase::Pcd => self.persistent_phases(workers),
             NegativePhase::Cd => self.contrastive_phases(workers),

@@ -193,7 +193,7 @@ impl WithSimd for Steps<'_, '_> {
             .zip(&*self.tiles)
             .map(|(number, (visible, ..))| {
                 let chains = visible.len().checked_div(wide).unwrap_or(0);
-                let bytes = Bytes::new(simd, stream, (0, number));
+                let bytes = Bytes::new(stream, (0, number));
                 (
                     number,
                     bytes,
@@ -214,7 +214,7 @@ impl WithSimd for Steps<'_, '_> {
             let tiles = samplers.iter_mut().zip(&mut *self.tiles).enumerate();
             for (index, ((number, bytes, downward, _), (visible, ..))) in tiles {
                 let place = (4 * step, *number);
-                *bytes = Bytes::new(simd, stream, place);
+                *bytes = Bytes::new(stream, place);
                 downward.draw(simd, stream, place, bytes, visible);
                 if let Some((units, values)) = self.held {
                     hold(units, &values[index * TILE * wide..], visible);

@@ -371,11 +371,11 @@ fn add_plainly(
             let sum = (0..levels).rev().fold(0.0, |sum, level| {
                 sum * LESS + sums[level * SUMS + place * STRIP + column] as f32
             });
-            let product = sum / WHOLE * scale;
+            // Exact for states times whole numbers; added to others there is no need for it.
             *out = if keep == 0.0 {
-                product
+                sum / WHOLE * scale
             } else {
-                keep * *out + product
+                sum.mul_add(scale / WHOLE, keep * *out)
             };
         }
     }

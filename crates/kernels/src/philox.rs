@@ -9,15 +9,14 @@
 
 use std::convert::Infallible;
 
-use pulp::Simd;
 use rand_core::TryRng;
 
 /// Multipliers of the two halves of a round (Salmon et al., table 2).
-const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+pub(crate) const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 /// Weyl increments of the key: the golden ratio and √3 − 1 as 32-bit fractions.
-const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+pub(crate) const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 /// Rounds after which the generator passes BigCrush with a margin.
-const ROUNDS: usize = 10;
+pub(crate) const ROUNDS: usize = 10;
 
 /// Counters that one vector step advances together; a group of columns is four words of each.
 pub(crate) const LANES: usize = 16;
@@ -95,38 +94,31 @@ pub fn philox(key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
 }
 
 /// [`philox`] of sixteen consecutive counters at once: word `w` of counter `first + lane` lands at
-/// `out[16 w + lane]`.
+/// `out[16 w + lane]`. To be inlined into code for vectors.
 #[inline(always)]
-pub(crate) fn philox_group<S: Simd>(
-    simd: S,
-    key: [u32; 2],
-    first: u32,
-    high: [u32; 3],
-) -> [u32; GROUP] {
-    let mut lanes = [0_u32; LANES];
-    for (lane, counter) in lanes.iter_mut().enumerate() {
-        *counter = first.wrapping_add(lane as u32);
-    }
-    let multipliers = MULTIPLIERS.map(|multiplier| simd.splat_u32s(multiplier));
-    let mut out = [0; GROUP];
-    let (firsts, _) = S::as_simd_u32s(&lanes);
-    for (start, first) in (0..).step_by(S::U32_LANES).zip(firsts) {
-        let mut x0 = *first;
-        let [mut x1, mut x2, mut x3] = high.map(|word| simd.splat_u32s(word));
-        let [mut k0, mut k1] = key;
-        for _ in 0..ROUNDS {
-            let (low0, high0) = simd.widening_mul_u32s(x0, multipliers[0]);
-            let (low1, high1) = simd.widening_mul_u32s(x2, multipliers[1]);
-            x0 = simd.xor_u32s(simd.xor_u32s(high1, x1), simd.splat_u32s(k0));
-            x2 = simd.xor_u32s(simd.xor_u32s(high0, x3), simd.splat_u32s(k1));
-            x1 = low1;
-            x3 = low0;
-            k0 = k0.wrapping_add(WEYL[0]);
-            k1 = k1.wrapping_add(WEYL[1]);
+pub(crate) fn philox_group(key: [u32; 2], first: u32, high: [u32; 3]) -> [u32; GROUP] {
+    // Words in the lower halves of 64 bits, where a product finds its factors and leaves them: what is in the upper
+    // halves means nothing, and no vector has to be put together from two.
+    let multipliers = MULTIPLIERS.map(u64::from);
+    let mut x0: [u64; LANES] = std::array::from_fn(|lane| first.wrapping_add(lane as u32).into());
+    let [mut x1, mut x2, mut x3] = high.map(|word| [u64::from(word); LANES]);
+    let [mut k0, mut k1] = key;
+    for _ in 0..ROUNDS {
+        for lane in 0..LANES {
+            let p0 = (x0[lane] & 0xffff_ffff) * multipliers[0];
+            let p1 = (x2[lane] & 0xffff_ffff) * multipliers[1];
+            x0[lane] = (p1 >> 32) ^ x1[lane] ^ u64::from(k0);
+            x2[lane] = (p0 >> 32) ^ x3[lane] ^ u64::from(k1);
+            x1[lane] = p1;
+            x3[lane] = p0;
         }
-        for (word, x) in [x0, x1, x2, x3].into_iter().enumerate() {
-            let place = word * LANES + start;
-            S::as_mut_simd_u32s(&mut out[place..place + S::U32_LANES]).0[0] = x;
+        k0 = k0.wrapping_add(WEYL[0]);
+        k1 = k1.wrapping_add(WEYL[1]);
+    }
+    let mut out = [0; GROUP];
+    for (x, out) in [x0, x1, x2, x3].iter().zip(out.as_chunks_mut::<LANES>().0) {
+        for (x, out) in x.iter().zip(out) {
+            *out = *x as u32;
         }
     }
     out
@@ -181,7 +173,7 @@ impl Stream {
         self.derive(0, index)
     }
 
-    #[cfg(feature = "cuda")]
+    #[cfg(any(feature = "cuda", all(target_arch = "x86_64", target_os = "linux")))]
     pub(crate) fn key(self) -> [u32; 2] {
         self.key
     }
@@ -225,9 +217,9 @@ impl Stream {
 
     /// The 64 random words of columns `64 group …` of `row`: what [`Stream::bits`] gives one by one.
     #[inline(always)]
-    pub(crate) fn group<S: Simd>(self, simd: S, draw: u64, row: u32, group: u32) -> [u32; GROUP] {
+    pub(crate) fn group(self, draw: u64, row: u32, group: u32) -> [u32; GROUP] {
         let [low, high] = words(draw);
-        philox_group(simd, self.key, group * LANES as u32, [row, low, high])
+        philox_group(self.key, group * LANES as u32, [row, low, high])
     }
 
     /// A sequential generator over this stream's draw number `draw`, for shuffles and whatever takes
@@ -321,28 +313,16 @@ impl TryRng for StreamRng {
 }
 
 /// The low and the high word of a 64-bit number.
-fn words(value: u64) -> [u32; 2] {
+pub(crate) fn words(value: u64) -> [u32; 2] {
     [value as u32, (value >> 32) as u32]
 }
 
 #[cfg(test)]
 mod tests {
-    use pulp::{Arch, Scalar, WithSimd};
+    use pulp::Arch;
 
     use super::*;
-
-    struct Group {
-        stream: Stream,
-        group: u32,
-    }
-
-    impl WithSimd for Group {
-        type Output = [u32; GROUP];
-
-        fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-            self.stream.group(simd, 1 << 40, 12, self.group)
-        }
-    }
+    use crate::vectorized;
 
     /// Known answers of Random123's `kat_vectors` for philox4x32 with ten rounds.
     #[test]
@@ -368,8 +348,12 @@ mod tests {
     fn a_group_is_its_columns_one_by_one() {
         let stream = Stream::new(7, Purpose::Training, 3);
         for group in [0, 1, 77] {
-            let together = Arch::new().dispatch(Group { stream, group });
-            assert_eq!(together, stream.group(Scalar, 1 << 40, 12, group));
+            let together = vectorized(
+                Arch::new(),
+                #[inline(always)]
+                || stream.group(1 << 40, 12, group),
+            );
+            assert_eq!(together, stream.group(1 << 40, 12, group));
             for (within, word) in together.iter().enumerate() {
                 let column = group * GROUP as u32 + within as u32;
                 assert_eq!(*word, stream.bits(1 << 40, 12, column));

@@ -290,11 +290,11 @@ impl WithSimd for SampleRow<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(self, _: S) {
         let (draw, stream_row, first) = self.place;
         let end = first + self.row.len();
         for pair in first / PAIRED..end.div_ceil(PAIRED) {
-            let words = self.stream.group(simd, draw, stream_row, pair as u32);
+            let words = self.stream.group(draw, stream_row, pair as u32);
             for which in 0..2 {
                 let group = pair * PAIRED + which * GROUP;
                 let columns = group.max(first)..(group + GROUP).min(end);

@@ -6,6 +6,7 @@
 //! is seen when they are written.
 
 mod block;
+mod sample;
 
 use std::ops::Range;
 
@@ -17,8 +18,9 @@ use crate::parts::{DEPTH, InParts, MOST_ROWS, MOST_TERMS, Packed, WIDE, clear, r
 use crate::philox::Stream;
 use crate::product::Target;
 use crate::sampling::sigmoid_row;
-use crate::tiled::block::{BLOCK, Block, Sample, WORDS, Weights, fields_down};
-use crate::{Precision, Workers, vectorized};
+use crate::tiled::block::{BLOCK, Block, WORDS, Weights, fields_down};
+use crate::tiled::sample::sample;
+use crate::{BitRows, Precision, Workers, vectorized};
 
 /// Of all products here.
 const PRECISION: Precision = Precision::Training;
@@ -142,6 +144,26 @@ impl Tiled {
         self.rows[0].cut(workers, data, 1.0, 0) && self.columns.cut(workers, data.t(), 1.0, 0)
     }
 
+    /// Takes up a mini-batch of states: the rows `chosen` of `states`. Answers Σ v, by unit.
+    ///
+    /// # Panics
+    /// If rows are chosen that are not there, or states have not as many bits as there are visible units.
+    #[must_use]
+    pub fn take_up_states(
+        &mut self,
+        states: &BitRows,
+        chosen: impl Iterator<Item = usize>,
+    ) -> Array1<f32> {
+        assert_eq!(states.bits(), self.visible, "one bit per unit");
+        let mut batch = Array2::zeros((self.batch, states.words_per_row()));
+        for (mut out, row) in batch.outer_iter_mut().zip(chosen) {
+            out.assign(&ArrayView1::from(states.row(row)));
+        }
+        self.rows[0].put_rows(Packed(batch.view()), 0);
+        self.columns.put_columns(Packed(batch.view()), 0);
+        sums(&batch, self.visible)
+    }
+
     /// Visible units of the chains, given the hidden units of the rows `from` (the mini-batch or the chains) and the
     /// visible `bias`.
     ///
@@ -208,14 +230,15 @@ impl Tiled {
                     let fields: &mut [f32] = bytemuck::cast_slice_mut(fields);
                     let mut rows: Vec<_> = fields.chunks_mut(BLOCK).collect();
                     fields_down(blocks, states, range.clone(), &mut rows);
-                    arch.dispatch(Sample {
+                    let first = (0, range.start);
+                    sample(
                         draw,
-                        units: bias.len(),
-                        place: (0, range.start),
-                        bias: &bias[range],
-                        rows: &mut rows,
-                        states: &mut samples[0],
-                    });
+                        bias.len(),
+                        first,
+                        &bias[range],
+                        &rows,
+                        &mut samples[0],
+                    );
                     clear(&mut memory);
                 });
                 self.put_samples();
@@ -277,14 +300,8 @@ impl Tiled {
             let states = block.states[parts.clone()].iter_mut();
             let rows = rows.chunks_mut(batch.max(1));
             for ((part, states), rows) in parts.clone().zip(states).zip(rows) {
-                Arch::new().dispatch(Sample {
-                    draw,
-                    units: hidden,
-                    place: ((part * batch) as u32, first),
-                    bias,
-                    rows,
-                    states,
-                });
+                let first = ((part * batch) as u32, first);
+                sample(draw, hidden, first, bias, rows, states);
             }
             clear(&mut memory);
             if let Some(mut step) = step {
@@ -300,20 +317,24 @@ impl Tiled {
     /// Σ h of the mini-batch − Σ h of the chains, by unit.
     #[must_use]
     pub fn hidden_sums(&self) -> Array1<f32> {
-        let sums = self.blocks.iter().flat_map(|block| {
-            let [data, chains] = block.states.each_ref().map(count);
-            data.into_iter()
-                .zip(chains)
-                .map(|(data, chains)| data - chains)
-        });
-        sums.take(self.hidden).map(|sum| sum as f32).collect()
+        let of_block = |block: &Block| {
+            let [data, chains] = block
+                .states
+                .each_ref()
+                .map(|states| sums(states, block.units));
+            data - chains
+        };
+        self.blocks.iter().flat_map(of_block).collect()
     }
 
     /// Σ v of the chains, whose visible units were sampled, by unit.
     #[must_use]
     pub fn sampled_sums(&self) -> Array1<f32> {
-        let sums = self.sampled.iter().flat_map(count);
-        sums.take(self.visible).map(|sum| sum as f32).collect()
+        self.sampled
+            .iter()
+            .zip((0..self.visible).step_by(BLOCK))
+            .flat_map(|(states, first)| sums(states, BLOCK.min(self.visible - first)))
+            .collect()
     }
 
     /// One thread, where there is too little to do for more.
@@ -323,9 +344,9 @@ impl Tiled {
     }
 }
 
-/// How many rows each unit is on in.
-fn count(states: &Array2<u64>) -> [i32; BLOCK] {
-    let mut sums = [0; BLOCK];
+/// How many rows each of so many units is on in.
+fn sums(states: &Array2<u64>, units: usize) -> Array1<f32> {
+    let mut sums = vec![0_i32; 64 * states.ncols()];
     vectorized(
         Arch::new(),
         #[inline(always)]
@@ -342,7 +363,7 @@ fn count(states: &Array2<u64>) -> [i32; BLOCK] {
             }
         },
     );
-    sums
+    sums.into_iter().take(units).map(|sum| sum as f32).collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Training with weights and states as the processor's matrix tiles take them: the same updates, to the last bit.
 
-use ndarray::{Axis, s};
+use ndarray::{Array1, s};
 use resrel_kernels::{Phase, Precision, Step, Tiled, Workers, column_sums};
 
+use crate::Inputs;
 use crate::config::{NegativePhase, NegativeVisible};
 use crate::training::{Connections, Trainer};
 
@@ -58,9 +59,13 @@ impl Trainer {
         self.tiles = None;
     }
 
-    /// One update from the mini-batch on top of the stack. Answers whether it was made: with observations that are not
-    /// between 0 and 1 training goes on elsewhere.
-    pub(super) fn update_in_tiles(&mut self, workers: &Workers) -> bool {
+    /// One update from the next mini-batch. Answers whether it was made: with observations that are not between 0 and 1
+    /// training goes on elsewhere.
+    pub(super) fn update_in_tiles(&mut self, workers: &Workers, inputs: &Inputs) -> bool {
+        let Some(data_sums) = self.take_up(workers, inputs) else {
+            self.leave_tiles();
+            return false;
+        };
         let (batch, steps) = (self.config.batch, self.config.steps);
         let rate = self.learning_rate();
         let scale = (rate / batch as f64) as f32;
@@ -70,14 +75,10 @@ impl Trainer {
         };
         let (stream, first) = (self.stream, self.draw_number(0));
         let draw = |number: u32| (stream, first + u64::from(number));
-        let (data, mut means) = self.visible.view_mut().split_at(Axis(0), batch);
+        let mut means = self.visible.slice_mut(s![batch.., ..]);
         let Some(on) = &mut self.tiles else {
             return false;
         };
-        if !on.machine.take_up(workers, data.view()) {
-            self.leave_tiles();
-            return false;
-        }
         on.ahead = true;
         let machine = &mut on.machine;
         let (visible_bias, hidden_bias) = (&mut self.rbm.visible_bias, &mut self.rbm.hidden_bias);
@@ -117,9 +118,24 @@ impl Trainer {
             NegativeVisible::Mean => column_sums(means.view()),
             NegativeVisible::Sampled => machine.sampled_sums(),
         };
-        visible_bias.scaled_add(scale, &(column_sums(data.view()) - chains));
+        visible_bias.scaled_add(scale, &(data_sums - chains));
         hidden_bias.scaled_add(scale, &machine.hidden_sums());
         self.update += 1;
         true
+    }
+
+    /// Takes up the next mini-batch, if it is for tiles. Answers Σ v, by unit.
+    fn take_up(&mut self, workers: &Workers, inputs: &Inputs) -> Option<Array1<f32>> {
+        if let Inputs::Bits(states) = inputs {
+            let rows = states.rows();
+            let first = self.turn_to_batch(rows);
+            let chosen = (first..).map(|place| self.order[place % rows] as usize);
+            let machine = &mut self.tiles.as_mut()?.machine;
+            return Some(machine.take_up_states(states, chosen));
+        }
+        self.gather(workers, inputs);
+        let data = self.visible.slice(s![..self.config.batch, ..]);
+        let machine = &mut self.tiles.as_mut()?.machine;
+        machine.take_up(workers, data).then(|| column_sums(data))
     }
 }

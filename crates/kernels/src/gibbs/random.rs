@@ -17,8 +17,8 @@ pub(super) struct Bytes {
 impl Bytes {
     /// For draw `place.0` of row `place.1` of a stream: word w of lane l of the state is word 16 w + l.
     #[inline(always)]
-    pub fn new<S: Simd>(simd: S, stream: Stream, place: (u64, u32)) -> Self {
-        let words = stream.group(simd, place.0, place.1, 0);
+    pub fn new(stream: Stream, place: (u64, u32)) -> Self {
+        let words = stream.group(place.0, place.1, 0);
         let mut state = [[0; LANES]; 4];
         state.as_flattened_mut().copy_from_slice(&words);
         Self { state }

@@ -8,7 +8,7 @@ use crate::Precision;
 use crate::amx::{self, ROWS};
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor;
-use crate::parts::{DEPTH, STRIP, WIDTH};
+use crate::parts::{DEPTH, LESS, STRIP, WIDTH};
 
 /// One matrix as lines along the inner dimension: the left one's rows or the right one's columns.
 #[derive(Clone, Copy)]
@@ -46,6 +46,10 @@ impl Lines<'_> {
     }
 }
 
+/// From here to twice this the numbers of single precision are the whole ones: adding it rounds to the nearest, which is
+/// left in the low bits.
+pub(super) const UP: f32 = 8_388_608.0;
+
 /// The plain twin.
 pub(super) fn cut_plainly(
     from: Lines,
@@ -67,14 +71,23 @@ pub(super) fn cut_plainly(
             let bytes = match from.side {
                 Side::Left(sign) => {
                     let one = from.precision.one();
-                    let whole = whole(one * sign);
+                    let whole = match from.precision {
+                        Precision::Single => whole(one * sign),
+                        Precision::Training => {
+                            let sum = value.mul_add(one * sign, UP);
+                            sum.to_bits().wrapping_sub(UP.to_bits()).cast_signed()
+                        }
+                    };
                     if value.is_nan() || !(0..=one as i32).contains(&whole) {
                         return None;
                     }
                     whole << from.precision.shift()
                 }
                 // Carries what does not fit into a signed digit.
-                Side::Right(factors) => (whole(factors[line]) + 0x8080) ^ 0x8080,
+                Side::Right(factors) => match from.precision {
+                    Precision::Single => (whole(factors[line]) + 0x8080) ^ 0x8080,
+                    Precision::Training => ((whole(factors[line] * LESS) << 8) + 0x8000) ^ 0x8000,
+                },
             };
             let (fourth, byte) = (place % WIDTH, place / WIDTH);
             let word = match from.side {

@@ -68,7 +68,7 @@ pub(super) fn grow_plainly(
             let sum = (0..levels).rev().fold(0.0, |sum, level| {
                 sum * LESS + sums[level * SUMS + place * STRIP + column] as f32
             });
-            *out = keep * *out + sum / WHOLE * scale;
+            *out = sum.mul_add(scale / WHOLE, keep * *out);
             let bits = out.abs().to_bits();
             *most = bits.max(*most);
             of_row[column % WIDTH] = bits.max(of_row[column % WIDTH]);

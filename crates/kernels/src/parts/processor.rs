@@ -4,19 +4,21 @@ mod sums;
 
 use std::arch::asm;
 use std::arch::x86_64::{
-    __m512, __m512i, _mm512_add_epi32, _mm512_cmpgt_epu32_mask, _mm512_cvtps_epi32,
-    _mm512_loadu_si512, _mm512_maskz_loadu_ps, _mm512_maskz_mov_epi32, _mm512_max_epu32,
-    _mm512_mul_ps, _mm512_or_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
-    _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_sllv_epi32, _mm512_srli_epi32,
-    _mm512_storeu_si512, _mm512_ternarylogic_epi32, _mm512_test_epi32_mask, _mm512_unpackhi_epi32,
-    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm512_xor_si512,
+    __m512, __m512i, _mm512_add_epi32, _mm512_castps_si512, _mm512_cmpgt_epu16_mask,
+    _mm512_cmpgt_epu32_mask, _mm512_cvtps_epi32, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_loadu_si512, _mm512_maskz_loadu_ps, _mm512_maskz_mov_epi32, _mm512_max_epu16,
+    _mm512_max_epu32, _mm512_mul_ps, _mm512_or_si512, _mm512_set1_epi8, _mm512_set1_epi16,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512, _mm512_shuffle_i32x4,
+    _mm512_slli_epi32, _mm512_srli_epi32, _mm512_storeu_si512, _mm512_ternarylogic_epi32,
+    _mm512_test_epi32_mask, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32,
+    _mm512_unpacklo_epi64, _mm512_xor_si512,
 };
 use std::ops::Range;
 
-use super::cut::{Lines, Side};
+use super::cut::{self, Lines, Side};
 use super::pairs::Pair;
 use super::states::Masks;
-use super::{BYTES, DEPTH, DIGITS, ROW, ROWS, STRIP, TILE, WIDTH};
+use super::{BYTES, DEPTH, DIGITS, LESS, ROW, ROWS, STRIP, TILE, WIDTH};
 use crate::Precision;
 #[cfg(test)]
 pub(super) use sums::by_whole;
@@ -62,16 +64,18 @@ pub(super) unsafe fn cut_tile(
     // SAFETY: the processor has AVX-512BW, and lengths are as asserted.
     unsafe {
         match (from.side, along) {
-            (Side::Left(sign), true) => left::<true>(&rows, (sign, precision), places, out),
-            (Side::Left(sign), false) => left::<false>(&rows, (sign, precision), places, out),
-            (Side::Right(factors), along) => {
-                let factors = (&factors, precision);
-                Some(if along {
-                    right::<true>(&rows, factors, places, out)
-                } else {
-                    right::<false>(&rows, factors, places, out)
-                })
-            }
+            (Side::Left(sign), along) => match (precision, along) {
+                (Precision::Single, true) => left::<true>(&rows, sign, places, out),
+                (Precision::Single, false) => left::<false>(&rows, sign, places, out),
+                (Precision::Training, true) => left_by_two::<true>(&rows, sign, places, out),
+                (Precision::Training, false) => left_by_two::<false>(&rows, sign, places, out),
+            },
+            (Side::Right(factors), along) => Some(match (precision, along) {
+                (Precision::Single, true) => right::<true>(&rows, &factors, places, out),
+                (Precision::Single, false) => right::<false>(&rows, &factors, places, out),
+                (Precision::Training, true) => right_by_two::<true>(&rows, &factors, places, out),
+                (Precision::Training, false) => right_by_two::<false>(&rows, &factors, places, out),
+            }),
         }
     }
 }
@@ -94,12 +98,18 @@ impl Rows {
     #[inline]
     #[target_feature(enable = "avx512f")]
     unsafe fn row<const ALONG: bool>(&self, row: usize) -> [__m512; BYTES] {
+        let (full, wide) = if ALONG { (ROWS, DEPTH) } else { (DEPTH, ROWS) };
+        let whole = self.count == full && self.width == wide;
         [0, 1, 2, 3].map(|byte| {
             let (row, first) = if ALONG {
                 (row, WIDTH * byte)
             } else {
                 (WIDTH * byte + row, 0)
             };
+            if whole {
+                // SAFETY: all elements are there.
+                return unsafe { _mm512_loadu_ps(self.start.add(row * self.stride + first)) };
+            }
             let places = if row < self.count {
                 some(self.width.saturating_sub(first))
             } else {
@@ -112,25 +122,26 @@ impl Rows {
     }
 }
 
-/// A tile of the left matrix, if all its numbers lie between 0 and 1.
+/// A tile of the left matrix in three digits, if all its numbers lie between 0 and 1.
 ///
 /// # Safety
 /// As [`Rows::row`] with `ALONG`.
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn left<const ALONG: bool>(
     rows: &Rows,
-    (sign, precision): (f32, Precision),
+    sign: f32,
     places: impl Fn(usize) -> usize,
     out: &mut [u32],
 ) -> Option<u8> {
-    let factor = _mm512_set1_ps(precision.one() * sign);
+    const SHIFT: u32 = Precision::Single.shift();
+    const ONE: f32 = Precision::Single.one();
+    let factor = _mm512_set1_ps(ONE * sign);
     let whole = |row: usize| {
         // SAFETY: the caller's.
         let row = unsafe { rows.row::<ALONG>(row) };
         row.map(|x| _mm512_cvtps_epi32(_mm512_mul_ps(x, factor)))
     };
-    let shift = _mm512_set1_epi32(precision.shift().cast_signed());
-    let shifted = |x| _mm512_sllv_epi32(x, shift);
+    let shifted = |x| _mm512_slli_epi32::<SHIFT>(x);
     let (mut any, mut most) = (_mm512_setzero_si512(), _mm512_setzero_si512());
     let first = tile(&mut out[places(0)..]);
     // Mostly there is no more than the first digit.
@@ -143,14 +154,13 @@ unsafe fn left<const ALONG: bool>(
         any = _mm512_or_si512(any, _mm512_or_si512(a, b));
         store(out, first_digits(outer(whole.map(shifted))));
     }
-    let one = _mm512_set1_epi32(precision.one() as i32);
-    if _mm512_cmpgt_epu32_mask(most, one) != 0 {
+    if _mm512_cmpgt_epu32_mask(most, _mm512_set1_epi32(ONE as i32)) != 0 {
         return None;
     }
     if !ALONG {
         transpose(first);
     }
-    if _mm512_test_epi32_mask(any, _mm512_set1_epi32(0xffff >> precision.shift())) == 0 {
+    if _mm512_test_epi32_mask(any, _mm512_set1_epi32(0xffff >> SHIFT)) == 0 {
         return Some(u8::from(_mm512_test_epi32_mask(any, any) != 0));
     }
     let second = tile(&mut out[places(1)..]);
@@ -159,9 +169,6 @@ unsafe fn left<const ALONG: bool>(
     }
     if !ALONG {
         transpose(second);
-    }
-    if precision.digits() == 2 {
-        return Some(2);
     }
     let mut any = _mm512_setzero_si512();
     let third = tile(&mut out[places(2)..]);
@@ -176,22 +183,76 @@ unsafe fn left<const ALONG: bool>(
     Some(2 + u8::from(_mm512_test_epi32_mask(any, any) != 0))
 }
 
-/// A tile of the right matrix.
+/// A tile of the left matrix in two digits, if all its numbers lie between 0 and 1.
+///
+/// # Safety
+/// As [`Rows::row`] with `ALONG`.
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn left_by_two<const ALONG: bool>(
+    rows: &Rows,
+    sign: f32,
+    places: impl Fn(usize) -> usize,
+    out: &mut [u32],
+) -> Option<u8> {
+    const ONE: f32 = Precision::Training.one();
+    let (factor, round) = (_mm512_set1_ps(ONE * sign), _mm512_set1_ps(cut::UP));
+    let bits = |row: usize| {
+        // SAFETY: the caller's.
+        let row = unsafe { rows.row::<ALONG>(row) };
+        row.map(|x| _mm512_castps_si512(_mm512_fmadd_ps(x, factor, round)))
+    };
+    let rounded = _mm512_castps_si512(round);
+    let (mut beyond, mut any) = (_mm512_setzero_si512(), _mm512_setzero_si512());
+    let mut most = _mm512_setzero_si512();
+    let first = tile(&mut out[places(0)..]);
+    // Mostly there is no more than the first digit.
+    for (row, out) in first.iter_mut().enumerate() {
+        let bits = bits(row);
+        for bits in bits {
+            // beyond | bits ^ rounded
+            beyond = _mm512_ternarylogic_epi32::<0xf6>(beyond, bits, rounded);
+        }
+        let [ac, bd] = by_halves(bits);
+        most = _mm512_max_epu16(most, _mm512_max_epu16(ac, bd));
+        any = _mm512_ternarylogic_epi32::<0xfe>(any, ac, bd);
+        store(out, upper_bytes(ac, bd));
+    }
+    if _mm512_test_epi32_mask(beyond, _mm512_set1_epi32(-0x1_0000)) != 0
+        || _mm512_cmpgt_epu16_mask(most, _mm512_set1_epi16(ONE as u16 as i16)) != 0
+    {
+        return None;
+    }
+    if !ALONG {
+        transpose(first);
+    }
+    if _mm512_test_epi32_mask(any, _mm512_set1_epi32(0x00ff_00ff)) == 0 {
+        return Some(u8::from(_mm512_test_epi32_mask(any, any) != 0));
+    }
+    let second = tile(&mut out[places(1)..]);
+    for (row, out) in second.iter_mut().enumerate() {
+        let [ac, bd] = by_halves(bits(row));
+        store(out, lower_bytes(ac, bd));
+    }
+    if !ALONG {
+        transpose(second);
+    }
+    Some(2)
+}
+
+/// A tile of the right matrix in three digits.
 ///
 /// # Safety
 /// As [`Rows::row`] with `ALONG`.
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn right<const ALONG: bool>(
     rows: &Rows,
-    (factors, precision): (&[f32; ROWS], Precision),
+    factors: &[f32; ROWS],
     places: impl Fn(usize) -> usize,
     out: &mut [u32],
 ) -> u8 {
     let (all, carry) = (load(factors), _mm512_set1_epi32(0x8080));
     let mut any = [_mm512_setzero_si512(); DIGITS];
-    let most = precision.digits();
-    let places: [usize; DIGITS] =
-        std::array::from_fn(|digit| if digit < most { places(digit) } else { 0 });
+    let places = [0, 1, 2].map(places);
     for (row, factor) in factors.iter().enumerate() {
         let factor = if ALONG { _mm512_set1_ps(*factor) } else { all };
         // SAFETY: the caller's.
@@ -205,15 +266,67 @@ unsafe fn right<const ALONG: bool>(
             middle_digits(numbers),
             last_digits(outer),
         ];
-        for ((any, digits), place) in any.iter_mut().zip(digits).zip(places).take(most) {
+        for ((any, digits), place) in any.iter_mut().zip(digits).zip(places) {
             *any = _mm512_or_si512(*any, digits);
             store(&mut tile(&mut out[place..])[row], digits);
         }
     }
+    finish::<ALONG, DIGITS>(any, places, out)
+}
+
+/// A tile of the right matrix in two digits.
+///
+/// # Safety
+/// As [`Rows::row`] with `ALONG`.
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn right_by_two<const ALONG: bool>(
+    rows: &Rows,
+    factors: &[f32; ROWS],
+    places: impl Fn(usize) -> usize,
+    out: &mut [u32],
+) -> u8 {
+    // Numbers of 16 bits end up, the carry added, in the low halves of these, of which the rest is cut off: rounding,
+    // converting and carrying are one instruction.
+    const ROUND: f32 = 1.5 * cut::UP + 128.0;
+    let (round, carried) = (_mm512_set1_ps(ROUND), _mm512_set1_epi8(-128));
+    let all = _mm512_mul_ps(load(factors), _mm512_set1_ps(LESS));
+    let mut any = [_mm512_setzero_si512(); 2];
+    let places = [0, 1].map(places);
+    let (first, second) = out.split_at_mut(places[1]);
+    let (first, second) = (tile(&mut first[places[0]..]), tile(second));
+    for (row, (first, second)) in first.iter_mut().zip(second).enumerate() {
+        let factor = if ALONG {
+            _mm512_set1_ps(factors[row] * LESS)
+        } else {
+            all
+        };
+        // SAFETY: the caller's.
+        let bits = unsafe { rows.row::<ALONG>(row) }
+            .map(|x| _mm512_castps_si512(_mm512_fmadd_ps(x, factor, round)));
+        let [ac, bd] = by_halves(bits);
+        let digits = [
+            upper_bytes(ac, bd),
+            _mm512_xor_si512(lower_bytes(ac, bd), carried),
+        ];
+        any = [0, 1].map(|digit| _mm512_or_si512(any[digit], digits[digit]));
+        store(first, digits[0]);
+        store(second, digits[1]);
+    }
+    finish::<ALONG, 2>(any, places, out)
+}
+
+/// Turns digits that came along their lines; answers how many there are up to the last that is not 0 everywhere.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn finish<const ALONG: bool, const N: usize>(
+    any: [__m512i; N],
+    places: [usize; N],
+    out: &mut [u32],
+) -> u8 {
     let mut count = 0;
-    for (digit, (any, place)) in any.into_iter().zip(places).enumerate().take(most) {
+    for ((any, place), digits) in any.into_iter().zip(places).zip(1..) {
         if _mm512_test_epi32_mask(any, any) != 0 {
-            count = digit as u8 + 1;
+            count = digits;
             if ALONG {
                 transpose(tile(&mut out[place..]));
             }
@@ -278,6 +391,30 @@ fn middle_digits([a, b, c, d]: [__m512i; BYTES]) -> __m512i {
     let low = select(0x00ff_00ff, _mm512_srli_epi32::<8>(a), b);
     let high = select(0x00ff_00ff, _mm512_srli_epi32::<8>(c), d);
     last_digits([low, high])
+}
+
+/// The lower halves of four numbers: of the first and the third, and of the others.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn by_halves([a, b, c, d]: [__m512i; BYTES]) -> [__m512i; 2] {
+    [
+        select(0xffff, a, _mm512_slli_epi32::<16>(c)),
+        select(0xffff, b, _mm512_slli_epi32::<16>(d)),
+    ]
+}
+
+/// The upper bytes of four [halves](by_halves), in the order of the numbers.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn upper_bytes(ac: __m512i, bd: __m512i) -> __m512i {
+    select(0x00ff_00ff, _mm512_srli_epi32::<8>(ac), bd)
+}
+
+/// The lower bytes.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn lower_bytes(ac: __m512i, bd: __m512i) -> __m512i {
+    select(0x00ff_00ff, ac, _mm512_slli_epi32::<8>(bd))
 }
 
 /// Up to sixteen numbers, and zeros.

@@ -3,17 +3,14 @@
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, s};
-use pulp::{Simd, WithSimd};
 
 use crate::aligned::Aligned;
 use crate::amx::{ROWS, Tiles};
-use crate::bits::pack_row;
 use crate::parts::{
     DEPTH, DIGITS, FIRST, InParts, Largest, Lines, Packed, Pairs, STRIP, SUMS, Side, TILE, WIDE,
     WIDTH, across, add, clear, cut_columns, grow, put_right, room, strip_length, unit,
 };
-use crate::philox::{NARROW, PAIRED, Stream, place};
-use crate::sampling::SampleRow;
+use crate::philox::PAIRED;
 use crate::tiled::{PRECISION, Step};
 
 /// Units of a block: those whose random numbers are drawn together.
@@ -197,60 +194,4 @@ pub(super) fn fields_down(
     }
     drop(set_up);
     clear(&mut memory);
-}
-
-/// Packed samples of units from their fields, which are used up.
-pub(super) struct Sample<'a, 'b> {
-    pub draw: (Stream, u64),
-    /// Of the whole layer.
-    pub units: usize,
-    /// First row and first column.
-    pub place: (u32, usize),
-    pub bias: &'a [f32],
-    pub rows: &'a mut [&'b mut [f32]],
-    pub states: &'a mut Array2<u64>,
-}
-
-impl WithSimd for Sample<'_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let ((stream, draw), (first, column)) = (self.draw, self.place);
-        let units = self.bias.len();
-        let mut samples = [0.0; BLOCK];
-        let states = self.states.as_slice_mut().expect("rows side by side");
-        let states = states.chunks_mut(WORDS);
-        let (row, before) = place(self.units, first);
-        if self.units <= NARROW && row == place(self.units, first + self.rows.len() as u32).0 {
-            // One long row, without gaps.
-            let rows = self.rows.iter().flat_map(|row| &row[..units]);
-            let mut row_of_all: Vec<_> = rows.copied().collect();
-            let mut samples = vec![0.0; row_of_all.len()];
-            let sample = SampleRow {
-                stream,
-                place: (draw, row, before as usize),
-                row: &mut row_of_all,
-                bias: &self.bias.repeat(self.rows.len()),
-                samples: &mut samples,
-            };
-            sample.with_simd(simd);
-            for (samples, states) in samples.chunks(units).zip(states) {
-                pack_row(samples, 0.5, states);
-            }
-            return;
-        }
-        for ((row, out), states) in (first..).zip(self.rows).zip(states) {
-            let (row, before) = place(self.units, row);
-            let sample = SampleRow {
-                stream,
-                place: (draw, row, before as usize + column),
-                row: &mut out[..units],
-                bias: self.bias,
-                samples: &mut samples[..units],
-            };
-            sample.with_simd(simd);
-            pack_row(&samples, 0.5, states);
-        }
-    }
 }

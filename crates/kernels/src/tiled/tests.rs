@@ -115,7 +115,13 @@ proptest! {
         prop_assert_eq!(tiled.weights(), plain.weights.clone());
         let stream = Stream::new(1, Purpose::Training, 0);
         let bias = plain.hidden_bias.view();
-        prop_assert!(tiled.take_up(&workers, plain.data.view()));
+        if kind == 0 {
+            let turned = BitRows::from_threshold(plain.data.slice(s![..;-1, ..]), 0.5);
+            let sums = tiled.take_up_states(&turned, (0..batch).rev());
+            prop_assert_eq!(sums, plain.data.sum_axis(Axis(0)));
+        } else {
+            prop_assert!(tiled.take_up(&workers, plain.data.view()));
+        }
         let mut from = plain.chains.clone();
         let mut rows = batch..2 * batch;
         let mut open = 0;

@@ -1,7 +1,7 @@
 //! From sums of products of bytes to numbers, and what is largest among these.
 
 use std::arch::x86_64::{
-    __m512, _mm512_abs_ps, _mm512_add_ps, _mm512_castps_si512, _mm512_cvtepi32_ps, _mm512_fmadd_ps,
+    __m512, _mm512_abs_ps, _mm512_castps_si512, _mm512_cvtepi32_ps, _mm512_fmadd_ps,
     _mm512_fnmadd_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_max_epu32, _mm512_mul_ps,
     _mm512_reduce_max_epu32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
     _mm512_storeu_ps,
@@ -12,18 +12,20 @@ use ndarray::{ArrayView2, Axis};
 use super::{load, read, some, store, transpose};
 use crate::parts::{LESS, ROWS, STRIP, WHOLE, WIDE, WIDTH};
 
-/// Sixteen sums of all digits, as multiples of what 1 counts.
+/// Sixteen sums of all digits, as multiples of what 1 of the right side times 1/[`WHOLE`] counts.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn product<'a>(levels: usize, sums: impl Fn(usize) -> &'a [i32; WIDTH]) -> __m512 {
+fn total<'a>(levels: usize, sums: impl Fn(usize) -> &'a [i32; WIDTH]) -> __m512 {
+    // SAFETY: 64 bytes are read.
+    let sum = |level| unsafe { _mm512_loadu_si512(sums(level).as_ptr().cast()) };
+    let sum = |level| _mm512_cvtepi32_ps(sum(level));
     let less = _mm512_set1_ps(LESS);
-    let mut all = _mm512_setzero_ps();
-    for level in (0..levels).rev() {
-        // SAFETY: 64 bytes are read.
-        let sum = unsafe { _mm512_loadu_si512(sums(level).as_ptr().cast()) };
-        all = _mm512_add_ps(_mm512_mul_ps(all, less), _mm512_cvtepi32_ps(sum));
+    match levels {
+        0 => _mm512_setzero_ps(),
+        1 => sum(0),
+        2 => _mm512_fmadd_ps(sum(1), less, sum(0)),
+        _ => _mm512_fmadd_ps(_mm512_fmadd_ps(sum(2), less, sum(1)), less, sum(0)),
     }
-    by_whole(all)
 }
 
 /// Sixteen numbers divided by [`WHOLE`], rounded as a division is, which takes several times as long: what the inverse
@@ -57,12 +59,15 @@ pub(in crate::parts) fn add(
     for (place, row) in rows.iter_mut().enumerate() {
         for ((half, out), scales) in row[first..].chunks_mut(WIDTH).enumerate().zip(scales) {
             let places = |level: usize| &sums[(level * STRIP + place) * halves + half];
-            let mut product = _mm512_mul_ps(product(levels, places), load(scales));
-            if keep != 0.0 {
-                product = _mm512_add_ps(_mm512_mul_ps(keeps, load(out)), product);
-            }
+            let (total, scales) = (total(levels, places), load(scales));
+            let sum = if keep == 0.0 {
+                _mm512_mul_ps(by_whole(total), scales)
+            } else {
+                let scales = by_whole(scales);
+                _mm512_fmadd_ps(total, scales, _mm512_mul_ps(keeps, load(out)))
+            };
             // SAFETY: numbers that are not there are not written.
-            unsafe { _mm512_mask_storeu_ps(out.as_mut_ptr(), some(out.len()), product) };
+            unsafe { _mm512_mask_storeu_ps(out.as_mut_ptr(), some(out.len()), sum) };
         }
     }
 }
@@ -77,7 +82,7 @@ pub(in crate::parts) fn grow(
     (rows, half): (&mut [[f32; WIDE]], usize),
     largest: [&mut [[u32; WIDTH]]; 2],
 ) {
-    let (keeps, scales) = (_mm512_set1_ps(keep), _mm512_set1_ps(scale));
+    let (keeps, scales) = (_mm512_set1_ps(keep), _mm512_set1_ps(scale / WHOLE));
     let (sums, _) = sums.as_chunks::<WIDTH>();
     let halves = STRIP / WIDTH;
     let [of_rows, of_columns] = largest;
@@ -88,11 +93,11 @@ pub(in crate::parts) fn grow(
         let mut most = read(of_row);
         for (part, (out, column)) in row.iter_mut().zip(&mut most_of_columns).enumerate() {
             let places = |level: usize| &sums[(level * STRIP + place) * halves + part];
-            let product = _mm512_mul_ps(product(levels, places), scales);
-            let product = _mm512_add_ps(_mm512_mul_ps(keeps, load(out)), product);
+            let kept = _mm512_mul_ps(keeps, load(out));
+            let sum = _mm512_fmadd_ps(total(levels, places), scales, kept);
             // SAFETY: 64 bytes are written.
-            unsafe { _mm512_storeu_ps(out.as_mut_ptr(), product) };
-            let bits = _mm512_castps_si512(_mm512_abs_ps(product));
+            unsafe { _mm512_storeu_ps(out.as_mut_ptr(), sum) };
+            let bits = _mm512_castps_si512(_mm512_abs_ps(sum));
             *column = _mm512_max_epu32(*column, bits);
             most = _mm512_max_epu32(most, bits);
         }

@@ -1,0 +1,82 @@
+//! Packed samples of units from their fields.
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod processor;
+
+use ndarray::Array2;
+use pulp::Arch;
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use crate::amx;
+use crate::bits::pack_row;
+use crate::philox::{NARROW, Stream, place};
+use crate::sampling::SampleRow;
+use crate::tiled::block::WORDS;
+
+/// Where the random numbers of a row begin: draw, row and column of the stream.
+type Place = (u64, u32, usize);
+
+/// Samples `states` of units from their fields without bias, `rows`, of which these begin at `first` (row and column) of a
+/// layer of `units`, by a draw of a stream.
+pub(super) fn sample(
+    (stream, draw): (Stream, u64),
+    units: usize,
+    first: (u32, usize),
+    bias: &[f32],
+    rows: &[&mut [f32]],
+    states: &mut Array2<u64>,
+) {
+    let states = states.as_slice_mut().expect("rows side by side");
+    let states = states.chunks_mut(WORDS);
+    let (row, before) = place(units, first.0);
+    if units <= NARROW && row == place(units, first.0 + rows.len() as u32).0 {
+        // One long row, without gaps.
+        let fields: Vec<_> = rows.iter().flat_map(|row| &row[..units]).copied().collect();
+        let bias = bias.repeat(rows.len());
+        let mut bits = vec![0; fields.len().div_ceil(64) + 1];
+        sample_row(
+            stream,
+            (draw, row, before as usize),
+            &fields,
+            &bias,
+            &mut bits,
+        );
+        for (state, first) in states.zip((0..).step_by(units)) {
+            let two = u128::from(bits[first / 64]) | u128::from(bits[first / 64 + 1]) << 64;
+            state[0] = (two >> (first % 64)) as u64 & (u64::MAX >> (64 - units));
+        }
+        return;
+    }
+    for ((row, fields), states) in (first.0..).zip(rows).zip(states) {
+        let (row, before) = place(units, row);
+        let place = (draw, row, before as usize + first.1);
+        sample_row(stream, place, &fields[..bias.len()], bias, states);
+    }
+}
+
+/// Whether each unit of a row is on: bit by bit.
+fn sample_row(stream: Stream, place: Place, fields: &[f32], bias: &[f32], bits: &mut [u64]) {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if amx::available() {
+        // SAFETY: the processor has AVX-512, as was asked.
+        unsafe { processor::sample_row(stream, place, fields, bias, bits) };
+        return;
+    }
+    sample_plainly(stream, place, fields, bias, bits);
+}
+
+/// The plain twin.
+fn sample_plainly(stream: Stream, place: Place, fields: &[f32], bias: &[f32], bits: &mut [u64]) {
+    let mut samples = vec![0.0; fields.len()];
+    Arch::new().dispatch(SampleRow {
+        stream,
+        place,
+        row: &mut fields.to_vec(),
+        bias,
+        samples: &mut samples,
+    });
+    pack_row(&samples, 0.5, bits);
+}
+
+#[cfg(test)]
+mod tests;
