@@ -218,7 +218,7 @@ unsafe fn left_by_two<const ALONG: bool>(
         store(out, upper_bytes(ac, bd));
     }
     if _mm512_test_epi32_mask(beyond, _mm512_set1_epi32(-0x1_0000)) != 0
-        || _mm512_cmpgt_epu16_mask(most, _mm512_set1_epi16(ONE as u16 as i16)) != 0
+        || _mm512_cmpgt_epu16_mask(most, _mm512_set1_epi16((ONE as u16).cast_signed())) != 0
     {
         return None;
     }
