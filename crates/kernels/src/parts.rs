@@ -6,8 +6,8 @@
 //! less of the largest: three digits from −128 to 127. Of the nine pairs of digits six are multiplied; each of the others
 //! adds up to no more than one such multiple in a term. Sums of products of bytes are whole numbers, exact in any order.
 //!
-//! In training two digits do ([`Precision`]): numbers on the left are multiples of 1/(255·2⁸), those on the right lose
-//! their third digit, which rounds them, and of the four pairs three are multiplied.
+//! In training two digits do ([`Precision`]): numbers on the left are multiples of 1/(255·2⁸), those on the right are
+//! rounded to two digits, and of the four pairs three are multiplied.
 //!
 //! What comes out lies within the bounds of [`Precision`] of the exact product, before it is rounded to single precision.
 //! This holds for columns whose largest number lies between 2⁻¹⁰⁰ and 2¹⁰⁰. States times whole numbers are exact where
