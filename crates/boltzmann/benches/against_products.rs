@@ -60,7 +60,7 @@ impl<'a> Contest<'a> {
             weights,
             ..
         } = self;
-        workers.enter(|| {
+        workers.awake(|| {
             for _ in 0..2 {
                 let up = hidden.view_mut();
                 dense_product(workers, 0.0, 1.0, visible.view(), weights.view(), up);
@@ -80,7 +80,7 @@ impl<'a> Contest<'a> {
             inputs,
             ..
         } = self;
-        workers.enter(|| trainer.update(workers, inputs));
+        workers.awake(|| trainer.update(workers, inputs));
     }
 
     fn turn(&mut self) {

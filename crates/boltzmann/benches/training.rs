@@ -32,7 +32,7 @@ fn updates(criterion: &mut Criterion) {
         let mut weights = Array2::from_elem((VISIBLE, HIDDEN), 0.01_f32);
         let (mut up, mut down) = (hidden.clone(), Array2::zeros((BATCH, VISIBLE)));
         group.bench_function(format!("five-products/threads-{threads}"), |bencher| {
-            workers.enter(|| {
+            workers.awake(|| {
                 bencher.iter(|| {
                     for _ in 0..2 {
                         dense_product(&workers, 0.0, 1.0, visible, weights.view(), up.view_mut());
@@ -69,7 +69,7 @@ fn updates(criterion: &mut Criterion) {
             let mut trainer = Trainer::new(&inputs, HIDDEN, &config, 1, 1);
             trainer.move_to_tiles();
             group.bench_function(format!("pcd-update-{name}/threads-{threads}"), |bencher| {
-                workers.enter(|| bencher.iter(|| trainer.update(&workers, &inputs)));
+                workers.awake(|| bencher.iter(|| trainer.update(&workers, &inputs)));
             });
             #[cfg(feature = "cuda")]
             // Only where there is one: what is called after a card is not timed on a processor.

@@ -118,7 +118,7 @@ impl DbnTrainer {
             });
         }
         let data = inputs;
-        workers.enter(|| {
+        workers.awake(|| {
             let (mut below, mut below_validation): (Option<Inputs>, Option<Inputs>) = (None, None);
             for layer in 1..self.config.layers.len() {
                 let inputs = below.as_ref().unwrap_or(inputs);

@@ -1,6 +1,12 @@
 //! The threads a computation may use.
 
+mod crew;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use rayon::prelude::*;
+
+use crate::workers::crew::Crew;
 
 /// A fixed number of threads. Work is cut into tasks by its shape alone, never by the number of
 /// threads, so results do not depend on it.
@@ -8,6 +14,8 @@ use rayon::prelude::*;
 pub struct Workers {
     /// `None` for one thread: the caller's own.
     pool: Option<rayon::ThreadPool>,
+    /// Those that are kept awake at present.
+    crew: Mutex<Option<Arc<Crew>>>,
 }
 
 impl Workers {
@@ -23,13 +31,19 @@ impl Workers {
         let pool = builder
             .build()
             .map_err(|source| WorkersError { threads, source })?;
-        Ok(Self { pool: Some(pool) })
+        Ok(Self {
+            pool: Some(pool),
+            crew: Mutex::default(),
+        })
     }
 
     /// The calling thread alone.
     #[must_use]
     pub fn single() -> Self {
-        Self { pool: None }
+        Self {
+            pool: None,
+            crew: Mutex::default(),
+        }
     }
 
     /// Number of threads.
@@ -49,8 +63,37 @@ impl Workers {
         }
     }
 
+    /// Runs `work` on the calling thread, while as many others as there are wait awake for what it has for them
+    /// ([`Workers::for_each`] and [`Workers::for_each_chunk`]): worth it around a long series of tasks so short that
+    /// waking a thread takes as long. Each thread begins with the same share of the tasks every time, and may have near
+    /// what it worked on before; then it helps the others.
+    pub fn awake<T>(&self, work: impl FnOnce() -> T) -> T {
+        if self.threads() == 1 || self.present().is_some() {
+            return work();
+        }
+        let crew = Arc::new(Crew::new());
+        std::thread::scope(|scope| {
+            crew.call(self.threads() - 1, scope);
+            *self.present() = Some(crew.clone());
+            let _awake = Awake(self, &crew);
+            work()
+        })
+    }
+
+    fn present(&self) -> MutexGuard<'_, Option<Arc<Crew>>> {
+        self.crew.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those that wait awake for the calling thread.
+    fn crew(&self) -> Option<Arc<Crew>> {
+        self.present().clone().filter(|crew| crew.is_led())
+    }
+
     /// Runs `task(0) … task(count − 1)`, in any order and in parallel.
     pub fn for_each(&self, count: usize, task: impl Fn(usize) + Send + Sync) {
+        if let Some(crew) = self.crew().filter(|_| count > 1) {
+            return crew.run(count, &task);
+        }
         match &self.pool {
             Some(pool) if count > 1 => {
                 pool.install(|| (0..count).into_par_iter().with_max_len(1).for_each(task));
@@ -83,6 +126,14 @@ impl Workers {
         length: usize,
         task: impl Fn(usize, &mut [T]) + Send + Sync,
     ) {
+        let count = items.len().div_ceil(length);
+        if let Some(crew) = self.crew().filter(|_| count > 1) {
+            let chunks: Vec<_> = items.chunks_mut(length).map(Mutex::new).collect();
+            return crew.run(count, &|index| {
+                let mut chunk = chunks[index].lock().unwrap_or_else(PoisonError::into_inner);
+                task(index, &mut chunk);
+            });
+        }
         match &self.pool {
             Some(pool) if items.len() > length => pool.install(|| {
                 let chunks = items.par_chunks_mut(length).enumerate().with_max_len(1);
@@ -104,3 +155,16 @@ pub struct WorkersError {
     threads: usize,
     source: rayon::ThreadPoolBuildError,
 }
+
+/// While it lives threads wait awake.
+struct Awake<'a>(&'a Workers, &'a Crew);
+
+impl Drop for Awake<'_> {
+    fn drop(&mut self) {
+        *self.0.present() = None;
+        self.1.dismiss();
+    }
+}
+
+#[cfg(test)]
+mod tests;
