@@ -26,8 +26,8 @@ use crate::{BitRows, Precision, Workers, vectorized};
 const PRECISION: Precision = Precision::Training;
 /// Fewer weights are sooner multiplied than cut.
 const LEAST_WEIGHTS: usize = 10_000;
-/// An update of fewer multiplications is not worth waking a second thread for.
-const PARALLEL_FROM: usize = 1 << 21;
+/// An update of fewer multiplications is not worth a second thread: what it makes lies in another cache.
+const PARALLEL_FROM: usize = 1 << 22;
 
 /// What becomes of the chains' visible units.
 #[derive(Debug)]
