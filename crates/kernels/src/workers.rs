@@ -54,8 +54,8 @@ impl Workers {
             .map_or(1, rayon::ThreadPool::current_num_threads)
     }
 
-    /// Runs `work` on one of the threads, from which the others are reached quickly: worth it around
-    /// a long series of short tasks.
+    /// Runs `work` on one of the threads, so that what it does in parallel by rayon itself, as networks on burn do, is
+    /// done by these.
     pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         match &self.pool {
             Some(pool) => pool.install(work),

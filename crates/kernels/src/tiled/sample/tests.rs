@@ -68,6 +68,10 @@ fn fields_that_are_no_numbers_give_what_the_plain_twin_gives() {
     let bias = vec![0.5; fields.len()];
     let [fast, plain] = both_ways(stream, (3, 4, 0), &fields, &bias);
     assert_eq!(fast, plain);
+    // Nor do none, from wherever the row begins.
+    for first in [0, 1, 128] {
+        assert_eq!(both_ways(stream, (3, 4, first), &[], &[]), [vec![], vec![]]);
+    }
 }
 
 #[test]
