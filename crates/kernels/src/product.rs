@@ -277,7 +277,7 @@ impl Target {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use ndarray::{Array2, ShapeBuilder};
     use proptest::prelude::*;
 
@@ -325,35 +325,23 @@ mod tests {
         }
     }
 
+    /// Two products, one overwriting and one adding, are the same bits on any number of threads.
+    pub(crate) fn check_threads(left: &Array2<f32>, right: &Array2<f32>) {
+        let results = [1, 2, 3, 5].map(|threads| {
+            let workers = Workers::new(threads).expect("threads");
+            let (left, right, precision) = (left.view(), right.view(), Precision::Single);
+            let mut wide = Array2::from_elem((left.nrows(), right.ncols()), f32::NAN);
+            product(&workers, precision, 0.0, 1.0, left, right, wide.view_mut());
+            let mut tall = right.to_owned();
+            let (left, right) = (left.reversed_axes(), wide.view());
+            product(&workers, precision, 0.9, 0.1, left, right, tall.view_mut());
+            (wide, tall)
+        });
+        assert!(results.iter().all(|result| *result == results[0]));
+    }
+
     #[test]
     fn any_number_of_threads_gives_the_same_bits() {
-        let (left, right) = (random(100, 784, 1), random(784, 500, 2));
-        let results: Vec<_> = [1, 2, 3, 5]
-            .map(|threads| {
-                let workers = Workers::new(threads).expect("threads");
-                let mut wide = Array2::from_elem((100, 500), f32::NAN);
-                product(
-                    &workers,
-                    Precision::Single,
-                    0.0,
-                    1.0,
-                    left.view(),
-                    right.view(),
-                    wide.view_mut(),
-                );
-                let mut tall = right.clone();
-                product(
-                    &workers,
-                    Precision::Single,
-                    0.9,
-                    0.1,
-                    left.t(),
-                    wide.view(),
-                    tall.view_mut(),
-                );
-                (wide, tall)
-            })
-            .into();
-        assert!(results.iter().all(|result| *result == results[0]));
+        check_threads(&random(100, 784, 1), &random(784, 500, 2));
     }
 }

@@ -304,7 +304,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Precision, Purpose, Stream, dense_product, product};
+    use crate::{Purpose, Stream, dense_product};
 
     fn random(rows: usize, columns: usize, share: f64, index: u64) -> Array2<f32> {
         let mut rng = Stream::new(1, Purpose::Weights, index).rng(0);
@@ -354,32 +354,6 @@ mod tests {
     #[test]
     fn any_number_of_threads_gives_the_same_bits() {
         let (left, right) = (random(200, 784, 0.2, 1), random(784, 500, 1.0, 2));
-        let results: Vec<_> = [1, 2, 3]
-            .map(|threads| {
-                let workers = Workers::new(threads).expect("threads");
-                let mut wide = Array2::from_elem((200, 500), f32::NAN);
-                product(
-                    &workers,
-                    Precision::Single,
-                    0.0,
-                    1.0,
-                    left.view(),
-                    right.view(),
-                    wide.view_mut(),
-                );
-                let mut tall = right.clone();
-                product(
-                    &workers,
-                    Precision::Single,
-                    0.9,
-                    0.1,
-                    left.t(),
-                    wide.view(),
-                    tall.view_mut(),
-                );
-                (wide, tall)
-            })
-            .into();
-        assert!(results.iter().all(|result| *result == results[0]));
+        crate::product::tests::check_threads(&left, &right);
     }
 }
