@@ -64,7 +64,8 @@ mod processor {
         /// Asks for leave, by number of the state component: the data of the tiles.
         const ARCH_REQ_XCOMP_PERM: libc::c_ulong = 0x1023;
         const XFEATURE_XTILEDATA: libc::c_ulong = 18;
-        if __cpuid(0).eax < 7 || !is_x86_feature_detected!("avx512bw") {
+        let vectors = is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512dq");
+        if __cpuid(0).eax < 7 || !vectors {
             return false;
         }
         let features = __cpuid_count(7, 0).edx;

@@ -63,7 +63,7 @@ pub(crate) const FIRST: f32 = 65_536.0;
 const WHOLE: f32 = 255.0;
 
 /// Fewer multiplications are not worth cutting matrices into digits.
-const LEAST_WORK: usize = 800_000;
+const LEAST_WORK: usize = 750_000;
 /// Nor are fewer rows, for which the right matrix is cut, or fewer terms, of which tiles are filled up,
 const LEAST: usize = 40;
 /// or fewer columns, for which the left one is.

@@ -25,7 +25,7 @@ use crate::{BitRows, Precision, Workers, vectorized};
 /// Of all products here.
 const PRECISION: Precision = Precision::Training;
 /// Fewer weights are sooner multiplied than cut.
-const LEAST_WEIGHTS: usize = 10_000;
+const LEAST_WEIGHTS: usize = 7_500;
 /// An update of fewer multiplications is not worth a second thread: what it makes lies in another cache.
 const PARALLEL_FROM: usize = 1 << 22;
 

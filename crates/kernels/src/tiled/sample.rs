@@ -27,55 +27,62 @@ pub(super) fn sample(
     states: &mut Array2<u64>,
 ) {
     let states = states.as_slice_mut().expect("rows side by side");
+    if units > NARROW {
+        let place = (draw, first.0, first.1);
+        return sample_rows(stream, place, rows, bias, states);
+    }
     let states = states.chunks_mut(WORDS);
     let (row, before) = place(units, first.0);
-    if units <= NARROW && row == place(units, first.0 + rows.len() as u32).0 {
+    if row == place(units, first.0 + rows.len() as u32).0 {
         // One long row, without gaps.
-        let fields: Vec<_> = rows.iter().flat_map(|row| &row[..units]).copied().collect();
+        let mut fields: Vec<_> = rows.iter().flat_map(|row| &row[..units]).copied().collect();
         let bias = bias.repeat(rows.len());
         let mut bits = vec![0; fields.len().div_ceil(64) + 1];
-        sample_row(
-            stream,
-            (draw, row, before as usize),
-            &fields,
-            &bias,
-            &mut bits,
-        );
+        let place = (draw, row, before as usize);
+        sample_rows(stream, place, &[&mut fields], &bias, &mut bits);
         for (state, first) in states.zip((0..).step_by(units)) {
             let two = u128::from(bits[first / 64]) | u128::from(bits[first / 64 + 1]) << 64;
             state[0] = (two >> (first % 64)) as u64 & (u64::MAX >> (64 - units));
         }
         return;
     }
-    for ((row, fields), states) in (first.0..).zip(rows).zip(states) {
+    for ((row, fields), states) in (first.0..).zip(rows.chunks(1)).zip(states) {
         let (row, before) = place(units, row);
-        let place = (draw, row, before as usize + first.1);
-        sample_row(stream, place, &fields[..bias.len()], bias, states);
+        sample_rows(stream, (draw, row, before as usize), fields, bias, states);
     }
 }
 
-/// Whether each unit of a row is on: bit by bit.
-fn sample_row(stream: Stream, place: Place, fields: &[f32], bias: &[f32], bits: &mut [u64]) {
+/// Whether each unit of rows that follow one another is on: bit by bit, as many words for each.
+fn sample_rows(stream: Stream, place: Place, rows: &[&mut [f32]], bias: &[f32], bits: &mut [u64]) {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if amx::available() {
         // SAFETY: the processor has AVX-512, as was asked.
-        unsafe { processor::sample_row(stream, place, fields, bias, bits) };
+        unsafe { processor::sample_rows(stream, place, rows, bias, bits) };
         return;
     }
-    sample_plainly(stream, place, fields, bias, bits);
+    sample_plainly(stream, place, rows, bias, bits);
 }
 
 /// The plain twin.
-fn sample_plainly(stream: Stream, place: Place, fields: &[f32], bias: &[f32], bits: &mut [u64]) {
-    let mut samples = vec![0.0; fields.len()];
-    Arch::new().dispatch(SampleRow {
-        stream,
-        place,
-        row: &mut fields.to_vec(),
-        bias,
-        samples: &mut samples,
-    });
-    pack_row(&samples, 0.5, bits);
+fn sample_plainly(
+    stream: Stream,
+    (draw, first, column): Place,
+    rows: &[&mut [f32]],
+    bias: &[f32],
+    bits: &mut [u64],
+) {
+    let words = bits.len() / rows.len().max(1);
+    for ((row, fields), bits) in (first..).zip(rows).zip(bits.chunks_mut(words.max(1))) {
+        let mut samples = vec![0.0; bias.len()];
+        Arch::new().dispatch(SampleRow {
+            stream,
+            place: (draw, row, column),
+            row: &mut fields[..bias.len()].to_vec(),
+            bias,
+            samples: &mut samples,
+        });
+        pack_row(&samples, 0.5, bits);
+    }
 }
 
 #[cfg(test)]

@@ -11,17 +11,33 @@ fn near_the_numbers(stream: Stream, (draw, row, first): Place, kinds: &[u8]) -> 
         let word = stream.bits(draw, row, (pair * GROUP + within % GROUP) as u32);
         let number = f64::from(half(word, within / GROUP) + u32::from(kind % 2));
         let off = [0.0, -1.0, 1.0, -3.0, 3.0][usize::from(kind / 2 % 5)];
-        let off = off * 2.0_f64.powi(-15 - i32::from(kind / 16));
+        let off = off * 2.0_f64.powi(-12 - i32::from(kind / 16));
         let p = number / 65_536.0 * (1.0 + off);
         (p / (1.0 - p)).ln() as f32
     };
     (first..).zip(kinds).map(field).collect()
 }
 
-fn both_ways(stream: Stream, place: Place, fields: &[f32], bias: &[f32]) -> [Vec<u64>; 2] {
-    [sample_row, sample_plainly].map(|way| {
-        let mut bits = vec![0; fields.len().div_ceil(64)];
-        way(stream, place, fields, bias, &mut bits);
+/// Of rows of such fields, each of which begins with another one.
+fn both_ways(
+    rows: usize,
+    stream: Stream,
+    place: Place,
+    fields: &[f32],
+    bias: &[f32],
+) -> [Vec<u64>; 2] {
+    let mut fields: Vec<_> = (0..rows)
+        .map(|row| {
+            let mut fields = fields.to_vec();
+            let by = row % fields.len().max(1);
+            fields.rotate_left(by);
+            fields
+        })
+        .collect();
+    let rows: Vec<_> = fields.iter_mut().map(Vec::as_mut_slice).collect();
+    [sample_rows, sample_plainly].map(|way| {
+        let mut bits = vec![0; rows.len() * bias.len().div_ceil(64)];
+        way(stream, place, &rows, bias, &mut bits);
         bits
     })
 }
@@ -29,13 +45,13 @@ fn both_ways(stream: Stream, place: Place, fields: &[f32], bias: &[f32]) -> [Vec
 proptest! {
     #[test]
     fn samples_are_those_of_the_plain_twin(
-        seed: u64, draw in 0..1_u64 << 62, row: u32, first in 0..400_usize,
+        seed: u64, draw in 0..1_u64 << 62, row in 0..u32::MAX - 5, rows in 0..5_usize, first in 0..400_usize,
         fields in proptest::collection::vec((-120.0..120.0_f32, -3.0..3.0_f32), 0..300), scale in 0.0..1.0_f32,
     ) {
         let stream = Stream::new(seed, Purpose::Training, 0);
         let (fields, bias): (Vec<_>, Vec<_>) = fields.into_iter().unzip();
         let fields: Vec<_> = fields.into_iter().map(|x: f32| x * scale).collect();
-        let [fast, plain] = both_ways(stream, (draw, row, first), &fields, &bias);
+        let [fast, plain] = both_ways(rows, stream, (draw, row, first), &fields, &bias);
         prop_assert_eq!(fast, plain);
     }
 
@@ -46,7 +62,7 @@ proptest! {
         let stream = Stream::new(seed, Purpose::Training, 1);
         let place = (seed >> 2, 5, first);
         let fields = near_the_numbers(stream, place, &kinds);
-        let [fast, plain] = both_ways(stream, place, &fields, &vec![0.0; fields.len()]);
+        let [fast, plain] = both_ways(1, stream, place, &fields, &vec![0.0; fields.len()]);
         prop_assert_eq!(fast, plain);
     }
 }
@@ -66,11 +82,14 @@ fn fields_that_are_no_numbers_give_what_the_plain_twin_gives() {
     ];
     let fields: Vec<_> = odd.into_iter().cycle().take(1000).collect();
     let bias = vec![0.5; fields.len()];
-    let [fast, plain] = both_ways(stream, (3, 4, 0), &fields, &bias);
+    let [fast, plain] = both_ways(3, stream, (3, 4, 0), &fields, &bias);
     assert_eq!(fast, plain);
     // Nor do none, from wherever the row begins.
     for first in [0, 1, 128] {
-        assert_eq!(both_ways(stream, (3, 4, first), &[], &[]), [vec![], vec![]]);
+        assert_eq!(
+            both_ways(2, stream, (3, 4, first), &[], &[]),
+            [vec![], vec![]]
+        );
     }
 }
 
