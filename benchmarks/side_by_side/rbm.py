@@ -21,6 +21,8 @@ from side_by_side.harness import (
 
 HIDDEN = 500
 BATCH = 100
+# Of ours, over which what a training does once is spread (theirs goes on from round to round).
+PASSES = 3
 # What we do: options of training, and of the environment.
 OURS = {
     "mean visible units": ("", {}),
@@ -84,7 +86,7 @@ def ours(context: Context, threads: int, name: str, errors: dict[str, float]) ->
         "--layers",
         f"784-{HIDDEN}",
         "--epochs",
-        1,
+        PASSES,
         "--out",
         context.scratch / "rbm.safetensors",
         threads=threads,

@@ -38,9 +38,10 @@ struct Contest<'a> {
 impl<'a> Contest<'a> {
     fn new(threads: usize, values: &Array2<f32>, inputs: &'a Inputs<'a>) -> Self {
         let mut trainer = Trainer::new(inputs, HIDDEN, &TrainingConfig::default(), 1, 1);
-        trainer.move_to_tiles();
+        let workers = Workers::new(threads).expect("threads");
+        trainer.move_to_tiles(&workers, inputs);
         Self {
-            workers: Workers::new(threads).expect("threads"),
+            workers,
             trainer,
             inputs,
             visible: values.slice(s![..BATCH, ..]).to_owned(),

@@ -67,7 +67,7 @@ fn updates(criterion: &mut Criterion) {
             };
             let inputs = Inputs::Borrowed(&values);
             let mut trainer = Trainer::new(&inputs, HIDDEN, &config, 1, 1);
-            trainer.move_to_tiles();
+            trainer.move_to_tiles(&workers, &inputs);
             group.bench_function(format!("pcd-update-{name}/threads-{threads}"), |bencher| {
                 workers.awake(|| bencher.iter(|| trainer.update(&workers, &inputs)));
             });

@@ -183,7 +183,9 @@ impl DbnTrainer {
         let mut trainer = self.start_layer(place);
         #[cfg(feature = "cuda")]
         trainer.move_to_card(inputs, self.seed, layer)?;
-        trainer.move_to_tiles();
+        let started = Instant::now();
+        trainer.move_to_tiles(workers, inputs);
+        self.seconds[layer - 1] += started.elapsed().as_secs_f64();
         let watched = Watched::new(inputs, place.validation, self.seed, layer);
         let per_pass = config.updates_per_pass(inputs.rows());
         let total = trainer.total_updates();

@@ -27,7 +27,7 @@ fn compare(inputs: &Inputs, hidden: usize, config: &TrainingConfig, threads: usi
     let (alone, workers) = (Workers::single(), Workers::new(threads).expect("threads"));
     let mut plain = Trainer::new(inputs, hidden, config, SEED, LAYER);
     let mut tiled = Trainer::new(inputs, hidden, config, SEED, LAYER);
-    if !tiled.move_to_tiles() {
+    if !tiled.move_to_tiles(&workers, inputs) {
         eprintln!("skipped: this processor has no tiles of bytes");
         return;
     }
@@ -52,7 +52,7 @@ fn compare(inputs: &Inputs, hidden: usize, config: &TrainingConfig, threads: usi
         SEED,
         LAYER,
     );
-    assert!(resumed.move_to_tiles(), "as before");
+    assert!(resumed.move_to_tiles(&workers, inputs), "as before");
     resumed.update(&alone, inputs);
     resumed.fetch().expect("nothing goes wrong");
     plain.update(&alone, inputs);
@@ -84,6 +84,21 @@ fn trains_the_same_machine_to_the_last_bit() {
 }
 
 #[test]
+fn pixels_alone_train_the_same_machine_too() {
+    // Of 300 observations, which the last mini-batch of a pass is filled up to.
+    for (features, batch, epochs) in [(130, 64, 3), (200, 100, 4), (65, 97, 1)] {
+        let data = data(2 * features);
+        let data = data.slice(s![.., ..features]).to_owned();
+        let config = TrainingConfig {
+            batch,
+            epochs: Some(epochs),
+            ..TrainingConfig::default()
+        };
+        compare(&Inputs::Borrowed(&data), 120, &config, 2);
+    }
+}
+
+#[test]
 fn states_of_a_layer_below_train_the_same_machine_too() {
     let states = Inputs::Bits(BitRows::from_threshold(data(200).view(), 0.5));
     let config = TrainingConfig {
@@ -100,8 +115,9 @@ fn faint_observations_are_trained_on_as_ever() {
         batch: 64,
         ..TrainingConfig::default()
     };
-    let mut trainer = Trainer::new(&Inputs::Borrowed(&data), 60, &config, SEED, LAYER);
-    assert!(!trainer.move_to_tiles());
+    let inputs = Inputs::Borrowed(&data);
+    let mut trainer = Trainer::new(&inputs, 60, &config, SEED, LAYER);
+    assert!(!trainer.move_to_tiles(&Workers::single(), &inputs));
 }
 
 #[test]

@@ -16,6 +16,7 @@
 mod cut;
 mod grow;
 mod pairs;
+mod pixels;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod processor;
 mod states;
@@ -33,6 +34,7 @@ use crate::parts::cut::units;
 pub(crate) use crate::parts::cut::{Lines, Side, unit};
 pub(crate) use crate::parts::grow::{Largest, WIDE, across, grow};
 pub(crate) use crate::parts::pairs::Pairs;
+pub(crate) use crate::parts::pixels::put_row;
 pub(crate) use crate::parts::states::{Packed, put_right};
 use crate::{FAINT, Precision, Workers};
 
@@ -41,7 +43,7 @@ pub(crate) const DIGITS: usize = 3;
 /// Places of the inner dimension in a tile, and how many of them share one of its 32-bit places: byte b of the
 /// l-th of these is place 16 b + l, on both sides.
 pub(crate) const DEPTH: usize = ROW;
-const BYTES: usize = 4;
+pub(crate) const BYTES: usize = 4;
 /// 32-bit places of a row of a tile, and of a tile.
 pub(crate) const WIDTH: usize = ROW / BYTES;
 pub(crate) const TILE: usize = ROWS * WIDTH;
@@ -60,7 +62,7 @@ const LESS: f32 = 1.0 / 256.0;
 /// What the product of two first digits counts of the right one's unit, times [`WHOLE`].
 pub(crate) const FIRST: f32 = 65_536.0;
 /// The first digit of 1 on the left.
-const WHOLE: f32 = 255.0;
+pub(crate) const WHOLE: f32 = 255.0;
 
 /// Fewer multiplications are not worth cutting matrices into digits.
 const LEAST_WORK: usize = 750_000;

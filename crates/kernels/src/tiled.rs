@@ -20,7 +20,7 @@ use crate::product::Target;
 use crate::sampling::sigmoid_row;
 use crate::tiled::block::{BLOCK, Block, WORDS, Weights, fields_down};
 use crate::tiled::sample::sample;
-use crate::{BitRows, Precision, Workers, vectorized};
+use crate::{BitRows, Pixels, Precision, Workers, vectorized};
 
 /// Of all products here.
 const PRECISION: Precision = Precision::Training;
@@ -142,6 +142,23 @@ impl Tiled {
     #[must_use]
     pub fn take_up(&mut self, workers: &Workers, data: ArrayView2<f32>) -> bool {
         self.rows[0].cut(workers, data, 1.0, 0) && self.columns.cut(workers, data.t(), 1.0, 0)
+    }
+
+    /// Takes up a mini-batch of pixels: the rows `chosen` of `pixels`. Answers Σ v, by unit.
+    ///
+    /// # Panics
+    /// If not as many rows are chosen as are a mini-batch, or some that are not there, or have not as many pixels as
+    /// there are visible units.
+    #[must_use]
+    pub fn take_up_pixels(
+        &mut self,
+        workers: &Workers,
+        pixels: &Pixels,
+        chosen: &[usize],
+    ) -> Array1<f32> {
+        let [rows, _] = &mut self.rows;
+        rows.put_pixels(workers, pixels, chosen);
+        self.columns.put_turned(workers, rows)
     }
 
     /// Takes up a mini-batch of states: the rows `chosen` of `states`. Answers Σ v, by unit.

@@ -1,7 +1,7 @@
 //! Training with weights and states as the processor's matrix tiles take them: the same updates, to the last bit.
 
 use ndarray::{Array1, s};
-use resrel_kernels::{Phase, Precision, Step, Tiled, Workers, column_sums};
+use resrel_kernels::{Phase, Pixels, Precision, Step, Tiled, Workers, column_sums};
 
 use crate::Inputs;
 use crate::config::{NegativePhase, NegativeVisible};
@@ -11,6 +11,8 @@ use crate::training::{Connections, Trainer};
 #[derive(Debug)]
 pub(super) struct OnTiles {
     machine: Tiled,
+    /// The observations, if they are such.
+    pixels: Option<Pixels>,
     /// Whether the trainer's own weights and chains are older.
     ahead: bool,
 }
@@ -20,7 +22,7 @@ impl Trainer {
     /// the last bit where the products would be made by tiles too (from 40 observations and some 7,500 weights on).
     /// [`Trainer::rbm`] and [`Trainer::chains`] are then those that were last [fetched](Trainer::fetch). Answers whether
     /// it is faster.
-    pub fn move_to_tiles(&mut self) -> bool {
+    pub fn move_to_tiles(&mut self, workers: &Workers, inputs: &Inputs) -> bool {
         let (batch, (visible, hidden)) = (self.config.batch, self.rbm.weights.dim());
         let plain = matches!(self.connections, Connections::All)
             && self.velocity.is_none()
@@ -35,9 +37,24 @@ impl Trainer {
         let on = |row, unit| chains[[row, unit]] != 0.0;
         self.tiles = Some(OnTiles {
             machine: Tiled::new(self.rbm.weights.view(), batch, on),
+            pixels: self.pixels(workers, inputs),
             ahead: false,
         });
         true
+    }
+
+    /// The observations as pixels, if they are such and each has its turn twice more: else they are sooner read as they
+    /// are.
+    fn pixels(&self, workers: &Workers, inputs: &Inputs) -> Option<Pixels> {
+        let values = match inputs {
+            Inputs::Borrowed(values) => values.view(),
+            Inputs::Real(values) => values.view(),
+            Inputs::Bits(_) => return None,
+        };
+        let left = self.total.saturating_sub(self.update) * self.config.batch as u64;
+        (left >= 2 * inputs.rows() as u64)
+            .then(|| Pixels::of(workers, values))
+            .flatten()
     }
 
     /// Brings weights and chains back from the tiles, where they are newer there.
@@ -126,16 +143,25 @@ impl Trainer {
 
     /// Takes up the next mini-batch, if it is for tiles. Answers Σ v, by unit.
     fn take_up(&mut self, workers: &Workers, inputs: &Inputs) -> Option<Array1<f32>> {
-        if let Inputs::Bits(states) = inputs {
-            let rows = states.rows();
-            let first = self.turn_to_batch(rows);
-            let chosen = (first..).map(|place| self.order[place % rows] as usize);
-            let machine = &mut self.tiles.as_mut()?.machine;
-            return Some(machine.take_up_states(states, chosen));
+        let rows = inputs.rows();
+        let first = self.turn_to_batch(rows);
+        let places = first..first + self.config.batch;
+        let chosen = places.map(|place| self.order[place % rows] as usize);
+        let OnTiles {
+            machine, pixels, ..
+        } = self.tiles.as_mut()?;
+        match (inputs, pixels) {
+            (Inputs::Bits(states), _) => Some(machine.take_up_states(states, chosen)),
+            (_, Some(pixels)) => {
+                let chosen: Vec<_> = chosen.collect();
+                Some(machine.take_up_pixels(workers, pixels, &chosen))
+            }
+            _ => {
+                self.gather(workers, inputs);
+                let data = self.visible.slice(s![..self.config.batch, ..]);
+                let machine = &mut self.tiles.as_mut()?.machine;
+                machine.take_up(workers, data).then(|| column_sums(data))
+            }
         }
-        self.gather(workers, inputs);
-        let data = self.visible.slice(s![..self.config.batch, ..]);
-        let machine = &mut self.tiles.as_mut()?.machine;
-        machine.take_up(workers, data).then(|| column_sums(data))
     }
 }

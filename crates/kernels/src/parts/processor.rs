@@ -1,6 +1,7 @@
 //! Cutting and multiplying by AVX-512 and the processor's matrix tiles.
 
 mod multiply;
+mod pixels;
 mod sums;
 
 use std::arch::x86_64::{
@@ -20,6 +21,7 @@ use super::states::Masks;
 use super::{BYTES, DEPTH, DIGITS, LESS, ROWS, WIDTH};
 use crate::Precision;
 pub(super) use multiply::multiply;
+pub(super) use pixels::{add_greys, put_row, turn};
 #[cfg(test)]
 pub(super) use sums::by_whole;
 pub(super) use sums::{across, add, grow, largest};
@@ -79,6 +81,9 @@ pub(super) unsafe fn cut_tile(
         }
     }
 }
+
+/// The even bytes of a place.
+const EVEN: u32 = 0x00ff_00ff;
 
 /// Rows of elements that lie side by side.
 struct Rows {
@@ -225,7 +230,7 @@ unsafe fn left_by_two<const ALONG: bool>(
     if !ALONG {
         transpose(first);
     }
-    if _mm512_test_epi32_mask(any, _mm512_set1_epi32(0x00ff_00ff)) == 0 {
+    if _mm512_test_epi32_mask(any, _mm512_set1_epi32(EVEN.cast_signed())) == 0 {
         return Some(u8::from(_mm512_test_epi32_mask(any, any) != 0));
     }
     let second = tile(&mut out[places(1)..]);
@@ -365,8 +370,8 @@ fn select(mask: u32, first: __m512i, second: __m512i) -> __m512i {
 #[target_feature(enable = "avx512f")]
 fn outer([a, b, c, d]: [__m512i; BYTES]) -> [__m512i; 2] {
     [
-        select(0x00ff_00ff, a, _mm512_slli_epi32::<8>(b)),
-        select(0x00ff_00ff, c, _mm512_slli_epi32::<8>(d)),
+        select(EVEN, a, _mm512_slli_epi32::<8>(b)),
+        select(EVEN, c, _mm512_slli_epi32::<8>(d)),
     ]
 }
 
@@ -388,8 +393,8 @@ fn last_digits([low, high]: [__m512i; 2]) -> __m512i {
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn middle_digits([a, b, c, d]: [__m512i; BYTES]) -> __m512i {
-    let low = select(0x00ff_00ff, _mm512_srli_epi32::<8>(a), b);
-    let high = select(0x00ff_00ff, _mm512_srli_epi32::<8>(c), d);
+    let low = select(EVEN, _mm512_srli_epi32::<8>(a), b);
+    let high = select(EVEN, _mm512_srli_epi32::<8>(c), d);
     last_digits([low, high])
 }
 
@@ -407,14 +412,14 @@ fn by_halves([a, b, c, d]: [__m512i; BYTES]) -> [__m512i; 2] {
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn upper_bytes(ac: __m512i, bd: __m512i) -> __m512i {
-    select(0x00ff_00ff, _mm512_srli_epi32::<8>(ac), bd)
+    select(EVEN, _mm512_srli_epi32::<8>(ac), bd)
 }
 
 /// The lower bytes.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn lower_bytes(ac: __m512i, bd: __m512i) -> __m512i {
-    select(0x00ff_00ff, ac, _mm512_slli_epi32::<8>(bd))
+    select(EVEN, ac, _mm512_slli_epi32::<8>(bd))
 }
 
 /// Up to sixteen numbers, and zeros.
