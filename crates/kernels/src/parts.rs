@@ -22,11 +22,13 @@ mod processor;
 mod states;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
+use pulp::Arch;
 
 use crate::aligned::Aligned;
 use crate::amx::{self, ROW, ROWS, Tiles};
@@ -36,7 +38,7 @@ pub(crate) use crate::parts::grow::{Largest, WIDE, across, grow};
 pub(crate) use crate::parts::pairs::Pairs;
 pub(crate) use crate::parts::pixels::put_row;
 pub(crate) use crate::parts::states::{Packed, put_right};
-use crate::{FAINT, Precision, Workers};
+use crate::{FAINT, Precision, Workers, vectorized};
 
 /// Digits of a number at most.
 pub(crate) const DIGITS: usize = 3;
@@ -310,6 +312,15 @@ impl InParts {
         drop(set_up);
         clear(&mut memory);
     }
+}
+
+/// Whether anything is there.
+fn anything(words: &[u32]) -> bool {
+    vectorized(
+        Arch::new(),
+        #[inline(always)]
+        || words.iter().fold(0, |any, word| any | word) != 0,
+    )
 }
 
 /// Cuts a strip of columns into tiles, by digit, tile of the inner dimension and half; their numbers are made whole

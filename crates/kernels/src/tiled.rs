@@ -141,7 +141,11 @@ impl Tiled {
     /// Takes up a mini-batch, batch × V. Answers whether all its numbers lie between 0 and 1: others are not for tiles.
     #[must_use]
     pub fn take_up(&mut self, workers: &Workers, data: ArrayView2<f32>) -> bool {
-        self.rows[0].cut(workers, data, 1.0, 0) && self.columns.cut(workers, data.t(), 1.0, 0)
+        let fits = self.rows[0].cut(workers, data, 1.0, 0);
+        if fits {
+            self.columns.put_turned(workers, &self.rows[0], 0);
+        }
+        fits
     }
 
     /// Takes up a mini-batch of pixels: the rows `chosen` of `pixels`. Answers Σ v, by unit.
@@ -158,7 +162,8 @@ impl Tiled {
     ) -> Array1<f32> {
         let [rows, _] = &mut self.rows;
         rows.put_pixels(workers, pixels, chosen);
-        self.columns.put_turned(workers, rows)
+        self.columns.put_turned(workers, rows, 0);
+        rows.pixel_sums(workers)
     }
 
     /// Takes up a mini-batch of states: the rows `chosen` of `states`. Answers Σ v, by unit.
@@ -234,10 +239,9 @@ impl Tiled {
                         );
                     }
                 });
-                let means = means.view();
                 let before = self.batch.div_ceil(DEPTH);
-                self.fits &= self.rows[1].cut(workers, means, 1.0, 0)
-                    && self.columns.cut(workers, means.t(), 1.0, before);
+                self.fits &= self.rows[1].cut(workers, means.view(), 1.0, 0);
+                self.columns.put_turned(workers, &self.rows[1], before);
             }
             Phase::Sampled(draw) => {
                 workers.for_each_chunk(&mut self.sampled, 1, |index, samples| {

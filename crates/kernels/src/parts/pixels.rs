@@ -1,24 +1,17 @@
 //! Pixels, which are digits as they are.
 
 use ndarray::Array1;
-use pulp::Arch;
 
+use crate::Workers;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::amx;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor;
-use crate::parts::{BYTES, DEPTH, InParts, ROWS, STRIP, TILE, WHOLE, WIDTH};
+use crate::parts::{BYTES, DEPTH, InParts, ROWS, STRIP, TILE, WHOLE, WIDTH, anything};
 use crate::pixels::{Group, Pixels};
-use crate::{Workers, vectorized};
 
 /// How many rows are on their way while one is put.
 const AHEAD: usize = 4;
-
-/// Rows of a tile.
-pub(super) type Tile = [Group; ROWS];
-
-/// A tile in which nothing is.
-const EMPTY: Tile = [[0; WIDTH]; ROWS];
 
 impl InParts {
     /// Puts the rows `chosen` of `pixels`, as many as there are here.
@@ -50,41 +43,17 @@ impl InParts {
         });
     }
 
-    /// Puts the pixels that were [put](Self::put_pixels) as rows of `from`, of which this many columns are rows here. Gives
-    /// their sums by column: added row by row in order, as [`crate::column_sums`] does.
-    pub fn put_turned(&mut self, workers: &Workers, from: &Self) -> Array1<f32> {
-        let (depth, wide, high) = (self.depth(), from.depth(), from.rows.div_ceil(DEPTH));
-        assert!(
-            from.inner == self.rows && high <= depth,
-            "pixels for which there is room"
-        );
-        let mut sums = vec![[0.0; DEPTH]; wide];
-        let mut strips = self.strips();
-        let groups = strips.chunks_mut(DEPTH / STRIP).zip(&mut sums);
-        let mut groups: Vec<_> = groups.collect();
-        workers.for_each_chunk(&mut groups, 1, |group, used| {
-            let (strips, sums) = &mut used[0];
-            for inner in 0..high {
-                let tiles: [&Tile; BYTES] = std::array::from_fn(|tile| {
-                    let first = inner * DEPTH + tile * ROWS;
-                    if first >= from.rows {
-                        return &EMPTY;
-                    }
-                    let tiles = from.strip(first / STRIP).0.as_chunks().0.as_chunks().0;
-                    &tiles[group * 2 + tile % 2]
-                });
-                for (tile, first) in tiles.iter().zip((inner * DEPTH..).step_by(ROWS)) {
-                    add_greys(&tile[..ROWS.min(from.rows.saturating_sub(first))], sums);
-                }
-                let turned = turn(tiles);
-                for ((tiles, digits), turned) in strips.iter_mut().zip(turned.as_chunks::<2>().0) {
-                    let out = &mut tiles[inner * 2 * TILE..][..2 * TILE];
-                    out.copy_from_slice(turned.as_flattened().as_flattened());
-                    digits[inner] = u8::from(anything(out));
-                }
+    /// Σ over the rows of pixels that were [put](Self::put_pixels), by column: added row by row in order, as
+    /// [`crate::column_sums`] does.
+    pub fn pixel_sums(&self, workers: &Workers) -> Array1<f32> {
+        let mut sums = vec![[0.0; DEPTH]; self.depth()];
+        workers.for_each_chunk(&mut sums, 1, |tile, sums| {
+            for first in (0..self.rows).step_by(ROWS) {
+                let rows = ROWS.min(self.rows - first);
+                add_greys(&self.tile(first, 0, tile)[..rows], &mut sums[0]);
             }
         });
-        sums.into_iter().flatten().take(from.inner).collect()
+        sums.into_iter().flatten().take(self.inner).collect()
     }
 }
 
@@ -123,15 +92,6 @@ pub(super) fn put_row_plainly(row: &[f32], groups: &mut [Group]) -> bool {
     all
 }
 
-/// Whether anything is there.
-fn anything(words: &[u32]) -> bool {
-    vectorized(
-        Arch::new(),
-        #[inline(always)]
-        || words.iter().fold(0, |any, word| any | word) != 0,
-    )
-}
-
 /// Adds the pixels of each of the rows to `sums`, one row after the other.
 fn add_greys(rows: &[Group], sums: &mut [f32; DEPTH]) {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -164,33 +124,6 @@ fn come_near(row: &[Group]) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = row;
-}
-
-/// Four tiles of which row by row 64 pixels of 64 rows follow one another: the same of 64 columns.
-fn turn(tiles: [&Tile; BYTES]) -> [Tile; BYTES] {
-    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if amx::available() {
-        // SAFETY: the processor has AVX-512, as was asked.
-        return unsafe { processor::turn(tiles) };
-    }
-    turn_plainly(tiles)
-}
-
-/// The plain twin.
-pub(super) fn turn_plainly(tiles: [&Tile; BYTES]) -> [Tile; BYTES] {
-    // Byte b of place l of a row is pixel 16 b + l.
-    let at = |row: usize, pixel: usize| {
-        let word = tiles[row / ROWS][row % ROWS][pixel % WIDTH];
-        word.to_le_bytes()[pixel / WIDTH]
-    };
-    std::array::from_fn(|tile| {
-        std::array::from_fn(|row| {
-            std::array::from_fn(|place| {
-                let bytes = std::array::from_fn(|byte| at(WIDTH * byte + place, tile * ROWS + row));
-                u32::from_le_bytes(bytes)
-            })
-        })
-    })
 }
 
 #[cfg(test)]
@@ -226,33 +159,18 @@ mod tests {
             let chosen: Vec<_> = (0..rows).rev().step_by(2).collect();
             let values = values.slice(s![..;-1, ..]).slice(s![..;2, ..]).to_owned();
             let high = values.nrows();
-            let new = |rows, inner| InParts::new(Precision::Training, rows, inner);
-            let [mut as_rows, mut rows] = [0; 2].map(|_| new(high, columns));
-            let [mut as_columns, mut turned] = [0; 2].map(|_| new(columns, 2 * high.next_multiple_of(DEPTH)));
-            rows.put_pixels(&workers, &pixels, &chosen);
-            let sums = turned.put_turned(&workers, &rows);
-            prop_assert!(as_rows.cut(&workers, values.view(), 1.0, 0));
-            prop_assert!(as_columns.cut(&workers, values.t(), 1.0, 0));
-            for (put, cut, lines, tiles) in [
-                (&rows, &as_rows, high, columns.div_ceil(DEPTH)),
-                (&turned, &as_columns, columns, high.div_ceil(DEPTH)),
-            ] {
-                for half in 0..lines.div_ceil(ROWS) {
-                    let [put, cut] = [put, cut].map(|parts| parts.strip(half / 2));
-                    prop_assert_eq!(&put.1[..tiles], &cut.1[..tiles]);
-                    for tile in 0..tiles {
-                        let [put, cut] = [put, cut].map(|strip| &strip.0[(tile * 2 + half % 2) * TILE..][..TILE]);
-                        prop_assert_eq!(put, cut);
-                    }
+            let [mut cut, mut put] = [0; 2].map(|_| InParts::new(Precision::Training, high, columns));
+            put.put_pixels(&workers, &pixels, &chosen);
+            prop_assert!(cut.cut(&workers, values.view(), 1.0, 0));
+            for half in 0..high.div_ceil(ROWS) {
+                let [put, cut] = [&put, &cut].map(|parts| parts.strip(half / 2));
+                prop_assert_eq!(put.1, cut.1);
+                for tile in 0..columns.div_ceil(DEPTH) {
+                    let [put, cut] = [put, cut].map(|strip| &strip.0[(tile * 2 + half % 2) * TILE..][..TILE]);
+                    prop_assert_eq!(put, cut);
                 }
             }
-            prop_assert_eq!(sums, column_sums(values.view()));
-        }
-
-        #[test]
-        fn tiles_are_turned_as_by_the_plain_twin(tiles: [[[u32; WIDTH]; ROWS]; BYTES]) {
-            let tiles = tiles.each_ref();
-            prop_assert_eq!(turn(tiles), turn_plainly(tiles));
+            prop_assert_eq!(put.pixel_sums(&workers), column_sums(values.view()));
         }
 
         #[test]

@@ -3,16 +3,15 @@
 mod multiply;
 mod pixels;
 mod sums;
+mod turn;
 
 use std::arch::x86_64::{
     __m512, __m512i, _mm512_add_epi32, _mm512_castps_si512, _mm512_cmpgt_epu16_mask,
     _mm512_cmpgt_epu32_mask, _mm512_cvtps_epi32, _mm512_fmadd_ps, _mm512_loadu_ps,
     _mm512_loadu_si512, _mm512_maskz_loadu_ps, _mm512_maskz_mov_epi32, _mm512_max_epu16,
     _mm512_max_epu32, _mm512_mul_ps, _mm512_or_si512, _mm512_set1_epi8, _mm512_set1_epi16,
-    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512, _mm512_shuffle_i32x4,
-    _mm512_slli_epi32, _mm512_srli_epi32, _mm512_storeu_si512, _mm512_ternarylogic_epi32,
-    _mm512_test_epi32_mask, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32,
-    _mm512_unpacklo_epi64, _mm512_xor_si512,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512, _mm512_slli_epi32, _mm512_srli_epi32,
+    _mm512_storeu_si512, _mm512_ternarylogic_epi32, _mm512_test_epi32_mask, _mm512_xor_si512,
 };
 use std::ops::Range;
 
@@ -21,10 +20,12 @@ use super::states::Masks;
 use super::{BYTES, DEPTH, DIGITS, LESS, ROWS, WIDTH};
 use crate::Precision;
 pub(super) use multiply::multiply;
-pub(super) use pixels::{add_greys, put_row, turn};
+pub(super) use pixels::{add_greys, put_row};
 #[cfg(test)]
 pub(super) use sums::by_whole;
 pub(super) use sums::{across, add, grow, largest};
+use turn::transpose;
+pub(super) use turn::turn;
 
 /// [`super::cut::cut_plainly`].
 ///
@@ -459,44 +460,5 @@ pub(super) fn spread(masks: &Masks, on: u8, transposed: bool, out: &mut [u32]) {
     }
     if transposed {
         transpose(out);
-    }
-}
-
-/// Sixteen rows of sixteen become columns.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn transpose(tile: &mut [[u32; WIDTH]; ROWS]) {
-    // SAFETY: 64 bytes are read of each.
-    let mut rows = tile.map(|row| unsafe { _mm512_loadu_si512(row.as_ptr().cast()) });
-    let mut next = rows;
-    for at in (0..16).step_by(2) {
-        next[at] = _mm512_unpacklo_epi32(rows[at], rows[at + 1]);
-        next[at + 1] = _mm512_unpackhi_epi32(rows[at], rows[at + 1]);
-    }
-    // Within each quarter of a vector, four by four.
-    for at in (0..16).step_by(4) {
-        rows[at] = _mm512_unpacklo_epi64(next[at], next[at + 2]);
-        rows[at + 1] = _mm512_unpackhi_epi64(next[at], next[at + 2]);
-        rows[at + 2] = _mm512_unpacklo_epi64(next[at + 1], next[at + 3]);
-        rows[at + 3] = _mm512_unpackhi_epi64(next[at + 1], next[at + 3]);
-    }
-    // Quarters: rows[4 q + c] holds, of rows 4 q …, column c + 4 · (place of the quarter).
-    for at in 0..4 {
-        let (a, b, c, d) = (rows[at], rows[at + 4], rows[at + 8], rows[at + 12]);
-        let low = [
-            _mm512_shuffle_i32x4::<0x44>(a, b),
-            _mm512_shuffle_i32x4::<0x44>(c, d),
-        ];
-        let high = [
-            _mm512_shuffle_i32x4::<0xee>(a, b),
-            _mm512_shuffle_i32x4::<0xee>(c, d),
-        ];
-        next[at] = _mm512_shuffle_i32x4::<0x88>(low[0], low[1]);
-        next[at + 4] = _mm512_shuffle_i32x4::<0xdd>(low[0], low[1]);
-        next[at + 8] = _mm512_shuffle_i32x4::<0x88>(high[0], high[1]);
-        next[at + 12] = _mm512_shuffle_i32x4::<0xdd>(high[0], high[1]);
-    }
-    for (row, next) in tile.iter_mut().zip(next) {
-        store(row, next);
     }
 }

@@ -8,9 +8,8 @@ use std::arch::x86_64::{
 };
 
 use super::sums::by_whole;
-use super::{EVEN, load, read, select, store, transpose};
-use crate::parts::pixels::Tile;
-use crate::parts::{BYTES, DEPTH, ROWS, WHOLE, WIDTH};
+use super::{load, read, store};
+use crate::parts::{BYTES, DEPTH, WHOLE, WIDTH};
 use crate::pixels::Group;
 
 /// [`crate::parts::pixels::put_row_plainly`].
@@ -58,26 +57,4 @@ pub(in crate::parts) fn add_greys(rows: &[Group], sums: &mut [f32; DEPTH]) {
         // SAFETY: 64 bytes are written.
         unsafe { _mm512_storeu_ps(sums.as_mut_ptr(), total) };
     }
-}
-
-/// [`crate::parts::pixels::turn_plainly`].
-#[target_feature(enable = "avx512f")]
-pub(in crate::parts) fn turn(tiles: [&Tile; BYTES]) -> [Tile; BYTES] {
-    let mut turned = [[[0; WIDTH]; ROWS]; BYTES];
-    for row in 0..ROWS {
-        let [a, b, c, d] = tiles.map(|tile| read(&tile[row]));
-        // The bytes of each place: even and odd ones of two rows, then of all four.
-        let even = [(a, b), (c, d)].map(|(a, b)| select(EVEN, a, _mm512_slli_epi32::<8>(b)));
-        let odd = [(a, b), (c, d)].map(|(a, b)| select(EVEN, _mm512_srli_epi32::<8>(a), b));
-        for (tile, [ab, cd]) in [even, odd].into_iter().enumerate() {
-            let low = select(0xffff, ab, _mm512_slli_epi32::<16>(cd));
-            let high = select(0xffff, _mm512_srli_epi32::<16>(ab), cd);
-            store(&mut turned[tile][row], low);
-            store(&mut turned[tile + 2][row], high);
-        }
-    }
-    for tile in &mut turned {
-        transpose(tile);
-    }
-    turned
 }
