@@ -73,7 +73,7 @@ impl InParts {
     }
 }
 
-/// Four tiles of which row by row 64 pixels of 64 rows follow one another: the same of 64 columns.
+/// Four tiles with 64 digits each of 64 rows, one below the other: the same of 64 columns.
 fn turn(tiles: [&Tile; BYTES]) -> [Tile; BYTES] {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if amx::available() {
