@@ -1,10 +1,14 @@
 //! Rows from anywhere in memory.
 
-use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayViewMut2};
 
 /// How many rows are on their way while one is copied.
-const AHEAD: usize = 4;
-/// How much of a row is asked for, in lines of the cache: what follows the processor foresees.
+pub(crate) const AHEAD: usize = 4;
+/// Bytes of a line of the cache.
+#[cfg(target_arch = "x86_64")]
+const LINE: usize = 64;
+/// How much of a row is asked for, in such lines: what follows the processor foresees.
+#[cfg(target_arch = "x86_64")]
 const LINES: usize = 64;
 
 /// Copies the rows `chosen` of `values`, in that order, into the rows of `out`: as many as there are of both. The next
@@ -17,13 +21,14 @@ pub fn gather(
     chosen: impl Iterator<Item = usize> + Clone,
     mut out: ArrayViewMut2<f32>,
 ) {
+    let ask = |row| come_near(values.row(row).to_slice().unwrap_or_default());
     let mut ahead = chosen.clone().take(out.nrows());
     for row in ahead.by_ref().take(AHEAD) {
-        come_near(values.row(row));
+        ask(row);
     }
     for (row, mut out) in chosen.zip(out.outer_iter_mut()) {
         if let Some(row) = ahead.next() {
-            come_near(values.row(row));
+            ask(row);
         }
         let row = values.row(row);
         match (row.as_slice(), out.as_slice_mut()) {
@@ -34,9 +39,9 @@ pub fn gather(
 }
 
 /// Asks for a row.
-fn come_near(row: ArrayView1<f32>) {
+pub(crate) fn come_near<T>(row: &[T]) {
     #[cfg(target_arch = "x86_64")]
-    for line in row.as_slice().unwrap_or_default().chunks(16).take(LINES) {
+    for line in row.chunks(LINE / size_of::<T>()).take(LINES) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: this is a hint, by which nothing is read that could not be.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };

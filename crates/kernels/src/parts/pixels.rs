@@ -5,13 +5,11 @@ use ndarray::Array1;
 use crate::Workers;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::amx;
+use crate::gather::{AHEAD, come_near};
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor;
 use crate::parts::{BYTES, DEPTH, InParts, ROWS, STRIP, TILE, WHOLE, WIDTH, anything};
 use crate::pixels::{Group, Pixels};
-
-/// How many rows are on their way while one is put.
-const AHEAD: usize = 4;
 
 impl InParts {
     /// Puts the rows `chosen` of `pixels`, as many as there are here.
@@ -112,18 +110,6 @@ pub(super) fn add_greys_plainly(rows: &[Group], sums: &mut [f32; DEPTH]) {
             }
         }
     }
-}
-
-/// Asks for a row.
-fn come_near(row: &[Group]) {
-    #[cfg(target_arch = "x86_64")]
-    for group in row {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: this is a hint, by which nothing is read that could not be.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(group.as_ptr().cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = row;
 }
 
 #[cfg(test)]

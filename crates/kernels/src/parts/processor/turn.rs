@@ -1,8 +1,8 @@
 //! Rows become columns.
 
 use std::arch::x86_64::{
-    _mm512_loadu_si512, _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_srli_epi32,
-    _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_srli_epi32, _mm512_unpackhi_epi32,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
 use super::{EVEN, read, select, store};
@@ -35,8 +35,7 @@ pub(in crate::parts) fn turn(tiles: [&Tile; BYTES]) -> [Tile; BYTES] {
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn transpose(tile: &mut [[u32; WIDTH]; ROWS]) {
-    // SAFETY: 64 bytes are read of each.
-    let mut rows = tile.map(|row| unsafe { _mm512_loadu_si512(row.as_ptr().cast()) });
+    let mut rows = tile.map(|row| read(&row));
     let mut next = rows;
     for at in (0..16).step_by(2) {
         next[at] = _mm512_unpacklo_epi32(rows[at], rows[at + 1]);

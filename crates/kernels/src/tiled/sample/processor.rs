@@ -127,8 +127,8 @@ fn decide(x: __m512, n: __m512i) -> (u16, u16) {
     (on, off)
 }
 
-/// 1/σ(x) = 1 + e⁻ˣ, out by less than 2⁻¹³·⁶ of it, up to where it is 2¹⁶: one unit in ten thousand at most is left open by
-/// it, and a better series takes longer than these do.
+/// 1/σ(x) = 1 + e⁻ˣ, out by less than 2⁻¹³·⁶ of it, up to where it is 2¹⁶. For that [`decide`] leaves open some sixteen of
+/// the 2¹⁶ numbers at most, and a better series takes longer than these do.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq")]
 fn inverse(x: __m512) -> __m512 {
