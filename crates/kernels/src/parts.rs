@@ -13,6 +13,7 @@
 //! This holds for columns whose largest number lies between 2⁻¹⁰⁰ and 2¹⁰⁰. States times whole numbers are exact where
 //! single precision is, if there are three digits.
 
+mod both;
 mod cut;
 mod grow;
 mod pairs;
@@ -32,8 +33,9 @@ use pulp::Arch;
 
 use crate::aligned::Aligned;
 use crate::amx::{self, ROW, ROWS, Tiles};
-use crate::parts::cut::units;
-pub(crate) use crate::parts::cut::{Lines, Side, unit};
+pub(crate) use crate::parts::both::{COLUMNS, Sums, cut_both, multiply_both, put_sums};
+pub(crate) use crate::parts::cut::unit;
+use crate::parts::cut::{Lines, Side, units};
 pub(crate) use crate::parts::grow::{Largest, WIDE, across, grow};
 pub(crate) use crate::parts::pairs::Pairs;
 pub(crate) use crate::parts::pixels::put_row;
@@ -106,7 +108,7 @@ pub(crate) fn possible(left: ArrayView2<f32>, right: ArrayView2<f32>) -> bool {
 }
 
 /// 32-bit places of a strip of so many tiles of the inner dimension.
-pub(crate) const fn strip_length(precision: Precision, depth: usize) -> usize {
+const fn strip_length(precision: Precision, depth: usize) -> usize {
     precision.digits() * depth * 2 * TILE
 }
 
@@ -325,7 +327,7 @@ fn anything(words: &[u32]) -> bool {
 
 /// Cuts a strip of columns into tiles, by digit, tile of the inner dimension and half; their numbers are made whole
 /// multiples of `units`. Gives how many digits are not 0 everywhere.
-pub(crate) fn cut_columns(
+fn cut_columns(
     precision: Precision,
     right: ArrayView2<f32>,
     units: &[f32; STRIP],
@@ -353,7 +355,7 @@ pub(crate) fn cut_columns(
 }
 
 /// `rows ← keep · rows + scales · sums`, in a strip of columns from `first` on; `sums` by digit.
-pub(crate) fn add(
+fn add(
     keep: f32,
     scales: &[f32; STRIP],
     levels: usize,

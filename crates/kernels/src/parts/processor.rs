@@ -19,11 +19,11 @@ use super::cut::{self, Lines, Side};
 use super::states::Masks;
 use super::{BYTES, DEPTH, DIGITS, LESS, ROWS, WIDTH};
 use crate::Precision;
-pub(super) use multiply::multiply;
+pub(super) use multiply::{multiply, multiply_both};
 pub(super) use pixels::{add_greys, put_row};
 #[cfg(test)]
 pub(super) use sums::by_whole;
-pub(super) use sums::{across, add, grow, largest};
+pub(super) use sums::{across, add, grow, largest, put_sums};
 use turn::transpose;
 pub(super) use turn::turn;
 

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::ops::Range;
 
 use ndarray::{Array1, Array2, ShapeBuilder, s};
@@ -359,6 +360,43 @@ fn products_of_tiles_agree_with_their_plain_twin() {
         }
         assert_eq!(outs[0], outs[1]);
     }
+}
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[test]
+fn products_by_both_digits_agree_with_their_plain_twins() {
+    if !amx::available() {
+        eprintln!("skipped: this processor has no tiles of bytes");
+        return;
+    }
+    let mut rng = Stream::new(4, Purpose::Weights, 0).rng(0);
+    let mut any =
+        |length: usize| -> Vec<u32> { (0..length).map(|_| rng.below(u32::MAX)).collect() };
+    let (left, right) = (any(strip_length(Precision::Training, 4)), any(4 * COLUMNS));
+    let set_up = Tiles::set_up();
+    let mut different = HashSet::new();
+    for digits in [[1; 4], [2; 4], [2, 1, 0, 1], [0, 2, 2, 0], [0; 4]] {
+        for rows in [1, ROWS, ROWS + 1, STRIP] {
+            let mut sums = [[[[7; WIDTH]; 2]; STRIP]; 2];
+            multiply_both(&set_up, rows, (&left, &digits), &right, &mut sums[0]);
+            both::multiply_both_plainly(rows, (&left, &digits), &right, &mut sums[1]);
+            assert_eq!(sums[0][..rows], sums[1][..rows]);
+            different.insert(sums[0][rows - 1]);
+            let scales = std::array::from_fn(|place| 0.01 + place as f32);
+            for first in [0, 16, 48] {
+                let outs = [put_sums, both::put_sums_plainly].map(|by| {
+                    let mut out = random(rows, 50, ANY, 4);
+                    let rows = out.outer_iter_mut().map(ArrayViewMut1::into_slice);
+                    let mut rows: Vec<_> = rows.map(|row| row.expect("a row")).collect();
+                    by(&scales, &sums[0], first, &mut rows);
+                    out
+                });
+                assert_eq!(outs[0], outs[1]);
+            }
+        }
+    }
+    // Of all cases but those without any digits.
+    assert_eq!(different.len(), 4 * 4 + 1);
 }
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]

@@ -7,8 +7,8 @@ use ndarray::{Array2, ArrayView2, s};
 use crate::aligned::Aligned;
 use crate::amx::{ROWS, Tiles};
 use crate::parts::{
-    DEPTH, DIGITS, FIRST, InParts, Largest, Lines, Packed, Pairs, STRIP, SUMS, Side, TILE, WIDE,
-    WIDTH, across, add, clear, cut_columns, grow, put_right, room, strip_length, unit,
+    COLUMNS, DEPTH, DIGITS, FIRST, InParts, Largest, Packed, Pairs, STRIP, SUMS, TILE, WIDE, WIDTH,
+    across, clear, cut_both, grow, multiply_both, put_right, put_sums, room, unit,
 };
 use crate::philox::PAIRED;
 use crate::tiled::{PRECISION, Step};
@@ -65,28 +65,25 @@ impl Block {
     /// Weights · visible units: fields without bias, one row each of all `lefts`.
     pub fn fields_up(&self, lefts: &[InParts], batch: usize, rows: &mut [&mut [f32]]) {
         let visible = self.weights[0].rows.slice().len() / WIDE;
-        let strip = strip_length(PRECISION, visible.div_ceil(DEPTH));
-        let mut memory = room(strip + DIGITS * SUMS);
-        let (tiles, sums) = memory.slice_mut().split_at_mut(strip);
-        let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..DIGITS * SUMS]);
-        let mut pairs = Pairs::new(PRECISION);
+        let mut memory = room(visible.div_ceil(DEPTH) * COLUMNS);
+        let mut sums = [[[0; WIDTH]; 2]; STRIP];
         let set_up = Tiles::set_up();
         for (first, half) in (0..).step_by(WIDE).zip(&self.weights) {
-            for within in (0..half.units).step_by(STRIP) {
-                let columns = within..(within + STRIP).min(half.units);
-                let bits = &half.largest.of_columns.as_flattened()[within..within + STRIP];
-                let units: [f32; STRIP] = std::array::from_fn(|column| unit(bits[column]));
-                let right = half.view();
-                let right = right.slice(s![.., columns.clone()]);
-                let count = cut_columns(PRECISION, right, &units, tiles);
+            let columns = half.view().reversed_axes();
+            let starts = (0..half.units).step_by(ROWS);
+            for (within, bits) in starts.zip(&half.largest.of_columns) {
+                let units = bits.map(unit);
+                let range = within..(within + ROWS).min(half.units);
+                let tiles = memory.slice_mut().chunks_exact_mut(COLUMNS);
+                for (tile, out) in tiles.take(visible.div_ceil(DEPTH)).enumerate() {
+                    cut_both(columns, range.clone(), &units, tile, out);
+                }
                 let scales = units.map(|unit| FIRST * unit);
                 for (left, rows) in lefts.iter().zip(rows.chunks_mut(batch)) {
                     for (strip, rows) in rows.chunks_mut(STRIP).enumerate() {
-                        let (left, digits) = left.strip(strip);
-                        pairs.find(digits, count);
-                        let halves = [rows.len(), columns.len()].map(|lines| lines > ROWS);
-                        let levels = pairs.multiply(&set_up, halves, left, tiles, sums);
-                        add(0.0, &scales, levels, sums, first + within, rows);
+                        let left = left.strip(strip);
+                        multiply_both(&set_up, rows.len(), left, memory.slice(), &mut sums);
+                        put_sums(&scales, &sums, first + within, rows);
                     }
                 }
             }
@@ -150,46 +147,28 @@ pub(super) fn fields_down(
 ) {
     let halves: Vec<_> = blocks.iter().flat_map(|block| &block.weights).collect();
     let views: Vec<_> = halves.iter().map(|half| half.view()).collect();
-    let depth = halves.len();
-    let strip = strip_length(PRECISION, depth);
-    let mut memory = room(strip + DIGITS * SUMS);
-    let (tiles, sums) = memory.slice_mut().split_at_mut(strip);
-    let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..DIGITS * SUMS]);
-    let mut pairs = Pairs::new(PRECISION);
+    let mut memory = room(halves.len() * COLUMNS);
+    let mut sums = [[[0; WIDTH]; 2]; STRIP];
     let set_up = Tiles::set_up();
-    for first in range.clone().step_by(STRIP) {
-        let lines = first..(first + STRIP).min(range.end);
-        let units: [f32; STRIP] = std::array::from_fn(|place| {
-            let row = first + place;
-            let largest = halves
-                .iter()
-                .filter_map(|half| half.largest.of_rows.get(row));
-            unit(largest.copied().max().unwrap_or(0))
-        });
-        let mut count = 0;
-        for (half, units) in units.as_chunks::<ROWS>().0.iter().enumerate() {
-            let lines = lines.start + half * ROWS..(lines.start + (half + 1) * ROWS).min(lines.end);
-            if lines.is_empty() {
-                continue;
+    for first in range.clone().step_by(ROWS) {
+        let lines = first..(first + ROWS).min(range.end);
+        let mut largest = [0; ROWS];
+        for half in &halves {
+            let of_rows = &half.largest.of_rows[lines.clone()];
+            for (largest, bits) in largest.iter_mut().zip(of_rows) {
+                *largest = (*bits).max(*largest);
             }
-            for (tile, matrix) in views.iter().enumerate() {
-                let matrix = Lines {
-                    matrix: *matrix,
-                    side: Side::Right(units.map(f32::recip)),
-                    precision: PRECISION,
-                };
-                let places = |digit| ((digit * depth + tile) * 2 + half) * TILE;
-                let digits = matrix.cut_tile(lines.clone(), 0, places, tiles);
-                count = count.max(digits.expect("any number fits the right side"));
-            }
+        }
+        let units = largest.map(unit);
+        let tiles = memory.slice_mut().chunks_exact_mut(COLUMNS);
+        for (half, out) in views.iter().zip(tiles) {
+            cut_both(*half, lines.clone(), &units, 0, out);
         }
         let scales = units.map(|unit| FIRST * unit);
         for (strip, rows) in rows.chunks_mut(STRIP).enumerate() {
-            let (left, digits) = states.strip(strip);
-            pairs.find(digits, count);
-            let halves = [rows.len(), lines.len()].map(|lines| lines > ROWS);
-            let levels = pairs.multiply(&set_up, halves, left, tiles, sums);
-            add(0.0, &scales, levels, sums, first - range.start, rows);
+            let left = states.strip(strip);
+            multiply_both(&set_up, rows.len(), left, memory.slice(), &mut sums);
+            put_sums(&scales, &sums, first - range.start, rows);
         }
     }
     drop(set_up);

@@ -10,7 +10,7 @@ use std::arch::x86_64::{
 use ndarray::{ArrayView2, Axis};
 
 use super::{load, read, some, store, transpose};
-use crate::parts::{LESS, ROWS, STRIP, WHOLE, WIDE, WIDTH};
+use crate::parts::{LESS, ROWS, STRIP, Sums, WHOLE, WIDE, WIDTH};
 
 /// Sixteen sums of all digits, as multiples of what 1 of the right side times 1/[`WHOLE`] counts.
 #[inline]
@@ -69,6 +69,23 @@ pub(in crate::parts) fn add(
             // SAFETY: numbers that are not there are not written.
             unsafe { _mm512_mask_storeu_ps(out.as_mut_ptr(), some(out.len()), sum) };
         }
+    }
+}
+
+/// [`crate::parts::both::put_sums_plainly`].
+#[target_feature(enable = "avx512f")]
+pub(in crate::parts) fn put_sums(
+    scales: &[f32; WIDTH],
+    sums: &Sums,
+    first: usize,
+    rows: &mut [&mut [f32]],
+) {
+    let scales = load(scales);
+    for (row, sums) in rows.iter_mut().zip(sums) {
+        let out = &mut row[first..];
+        let sum = _mm512_mul_ps(by_whole(total(2, |level| &sums[level])), scales);
+        // SAFETY: numbers that are not there are not written.
+        unsafe { _mm512_mask_storeu_ps(out.as_mut_ptr(), some(out.len()), sum) };
     }
 }
 

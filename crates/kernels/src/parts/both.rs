@@ -1,0 +1,125 @@
+//! Products by both digits of sixteen columns at once, of which those of training are made.
+//!
+//! As with one digit of 32 columns ([`super::pairs`]) one tile is loaded for each that is multiplied. But the columns stay
+//! in the nearest cache while all rows pass by, and only these come from the next.
+
+use std::ops::Range;
+
+use ndarray::ArrayView2;
+
+use crate::Precision;
+use crate::amx::{self, ROW, ROWS, Tiles};
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use crate::parts::processor;
+use crate::parts::{BYTES, DEPTH, LESS, Lines, STRIP, Side, TILE, WHOLE, WIDTH, strip_length};
+
+/// Digits of a column.
+const BOTH: usize = Precision::Training.digits();
+/// 32-bit places of both digits of a tile of sixteen columns.
+pub(crate) const COLUMNS: usize = BOTH * TILE;
+
+/// Sums of a strip of rows and sixteen columns, by the digit for which they count.
+pub(crate) type Sums = [[[i32; WIDTH]; BOTH]; STRIP];
+
+/// Cuts tile `tile` of the inner dimension of at most sixteen columns, which are rows of `right`, into both digits.
+pub(crate) fn cut_both(
+    right: ArrayView2<f32>,
+    columns: Range<usize>,
+    units: &[f32; ROWS],
+    tile: usize,
+    out: &mut [u32],
+) {
+    let lines = Lines {
+        matrix: right,
+        side: Side::Right(units.map(f32::recip)),
+        precision: Precision::Training,
+    };
+    let count = lines.cut_tile(columns, tile, |digit| digit * TILE, out);
+    count.expect("any number fits the right side");
+}
+
+/// The sums of the products of `rows` rows of a strip of the left matrix, whose tiles have as many `digits`, and sixteen
+/// columns, [COLUMNS] a tile.
+pub(crate) fn multiply_both(
+    _set_up: &Tiles,
+    rows: usize,
+    (left, digits): (&[u32], &[u8]),
+    right: &[u32],
+    sums: &mut Sums,
+) {
+    let depth = digits.len();
+    let lengths = [strip_length(Precision::Training, depth), depth * COLUMNS];
+    assert!(
+        depth > 0 && left.len() >= lengths[0] && right.len() >= lengths[1],
+        "tiles are there"
+    );
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if amx::available() {
+        // SAFETY: the processor has these tiles and the system lets us use them, as was asked; they are set up,
+        // as `Tiles` says; both sides are there, as asserted.
+        unsafe { processor::multiply_both(rows > ROWS, left, digits, right, sums) };
+        return;
+    }
+    multiply_both_plainly(rows, (left, digits), right, sums);
+}
+
+/// The plain twin.
+pub(super) fn multiply_both_plainly(
+    rows: usize,
+    (left, digits): (&[u32], &[u8]),
+    right: &[u32],
+    sums: &mut Sums,
+) {
+    let (left, right) = (bytemuck::cast_slice(left), bytemuck::cast_slice(right));
+    let (left, right): (&[u8], &[i8]) = (left, right);
+    let tile = TILE * BYTES;
+    for (row, sums) in sums.iter_mut().take(rows).enumerate() {
+        let (half, within) = (row / ROWS, row % ROWS);
+        let left = |digit: usize, place: usize, at: usize| {
+            let place = (digit * digits.len() + place) * 2 + half;
+            i32::from(left[place * tile + within * ROW + at])
+        };
+        for column in 0..WIDTH {
+            let right = |digit: usize, place: usize, at: usize| {
+                let (fourth, byte) = (at / BYTES, at % BYTES);
+                let place = (place * BOTH + digit) * tile;
+                i32::from(right[place + fourth * ROW + column * BYTES + byte])
+            };
+            let product = |first: usize, second: usize| -> i32 {
+                let there = (0..digits.len()).filter(|place| usize::from(digits[*place]) > first);
+                let of = |place| {
+                    (0..DEPTH).map(move |at| left(first, place, at) * right(second, place, at))
+                };
+                there.flat_map(of).sum()
+            };
+            sums[0][column] = product(0, 0);
+            sums[1][column] = product(0, 1) + product(1, 0);
+        }
+    }
+}
+
+/// `rows ← scales · sums`, in sixteen columns from `first` on.
+pub(crate) fn put_sums(scales: &[f32; WIDTH], sums: &Sums, first: usize, rows: &mut [&mut [f32]]) {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if amx::available() {
+        // SAFETY: the processor has AVX-512, as was asked.
+        unsafe { processor::put_sums(scales, sums, first, rows) };
+        return;
+    }
+    put_sums_plainly(scales, sums, first, rows);
+}
+
+/// The plain twin.
+pub(super) fn put_sums_plainly(
+    scales: &[f32; WIDTH],
+    sums: &Sums,
+    first: usize,
+    rows: &mut [&mut [f32]],
+) {
+    for (row, [upper, lower]) in rows.iter_mut().zip(sums) {
+        let sums = upper.iter().zip(lower);
+        for ((out, scale), (upper, lower)) in row[first..].iter_mut().zip(scales).zip(sums) {
+            *out = (*lower as f32 * LESS + *upper as f32) / WHOLE * scale;
+        }
+    }
+}
