@@ -33,7 +33,7 @@ use pulp::Arch;
 
 use crate::aligned::Aligned;
 use crate::amx::{self, ROW, ROWS, Tiles};
-pub(crate) use crate::parts::both::{COLUMNS, Sums, cut_both, multiply_both, put_sums};
+pub(crate) use crate::parts::both::{COLUMNS, Columns, Sums, cut_both, multiply_both, put_sums};
 pub(crate) use crate::parts::cut::unit;
 use crate::parts::cut::{Lines, Side, units};
 pub(crate) use crate::parts::grow::{Largest, WIDE, across, grow};

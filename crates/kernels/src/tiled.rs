@@ -18,7 +18,7 @@ use crate::parts::{DEPTH, InParts, MOST_ROWS, MOST_TERMS, Packed, WIDE, clear, r
 use crate::philox::Stream;
 use crate::product::Target;
 use crate::sampling::sigmoid_row;
-use crate::tiled::block::{BLOCK, Block, WORDS, Weights, fields_down};
+use crate::tiled::block::{BLOCK, Block, WORDS, Weights, fields_down, units_of_rows};
 use crate::tiled::sample::sample;
 use crate::{BitRows, Pixels, Precision, Workers, vectorized};
 
@@ -211,6 +211,7 @@ impl Tiled {
         let crew = self.crew(workers);
         let workers = crew.as_ref().unwrap_or(workers);
         let (blocks, states, batch) = (&self.blocks, &self.states, self.batch);
+        let units = units_of_rows(blocks);
         let bias = bias.as_standard_layout();
         let bias = bias.as_slice().expect("a standard layout is a slice");
         let ranges = |index: usize| index * BLOCK..((index + 1) * BLOCK).min(bias.len());
@@ -230,7 +231,7 @@ impl Tiled {
                             .expect("means of a row that lie side by side")
                     });
                     let mut rows: Vec<_> = rows.collect();
-                    fields_down(blocks, states, range, &mut rows);
+                    fields_down(blocks, states, &units, range, &mut rows);
                     for row in rows {
                         vectorized(
                             arch,
@@ -250,7 +251,7 @@ impl Tiled {
                     let fields = &mut memory.slice_mut()[..batch * BLOCK];
                     let fields: &mut [f32] = bytemuck::cast_slice_mut(fields);
                     let mut rows: Vec<_> = fields.chunks_mut(BLOCK).collect();
-                    fields_down(blocks, states, range.clone(), &mut rows);
+                    fields_down(blocks, states, &units, range.clone(), &mut rows);
                     let first = (0, range.start);
                     sample(
                         draw,
@@ -309,6 +310,10 @@ impl Tiled {
         let parts = rows.start / batch..rows.end.div_ceil(batch);
         let lefts = &self.rows[parts.clone()];
         let (columns, fits) = (&self.columns, self.fits);
+        // On the way down another core would have to ask for weights, twice as many bytes; for one thread cutting them there
+        // is faster. Units seldom change from one update to the next.
+        let cut = step.is_some() && workers.threads() > 1;
+        let units = cut.then(|| units_of_rows(&self.blocks));
         workers.for_each_chunk(&mut self.blocks, 1, |index, block| {
             let block = &mut block[0];
             let first = index * BLOCK;
@@ -330,7 +335,7 @@ impl Tiled {
                     // What was no probability came of parameters that are no numbers.
                     step.scale = f32::NAN;
                 }
-                block.step(columns, step);
+                block.step(columns, units.as_deref(), step);
             }
         });
     }

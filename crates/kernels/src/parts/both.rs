@@ -15,7 +15,8 @@ use crate::parts::{BYTES, DEPTH, LESS, Lines, STRIP, Side, TILE, WHOLE, WIDTH, s
 
 /// Digits of a column.
 const BOTH: usize = Precision::Training.digits();
-/// 32-bit places of both digits of a tile of sixteen columns.
+/// A tile of sixteen columns, by digit.
+pub(crate) type Columns = [u32; COLUMNS];
 pub(crate) const COLUMNS: usize = BOTH * TILE;
 
 /// Sums of a strip of rows and sixteen columns, by the digit for which they count.
@@ -27,7 +28,7 @@ pub(crate) fn cut_both(
     columns: Range<usize>,
     units: &[f32; ROWS],
     tile: usize,
-    out: &mut [u32],
+    out: &mut Columns,
 ) {
     let lines = Lines {
         matrix: right,
@@ -39,18 +40,17 @@ pub(crate) fn cut_both(
 }
 
 /// The sums of the products of `rows` rows of a strip of the left matrix, whose tiles have as many `digits`, and sixteen
-/// columns, [COLUMNS] a tile.
+/// columns.
 pub(crate) fn multiply_both(
     _set_up: &Tiles,
     rows: usize,
     (left, digits): (&[u32], &[u8]),
-    right: &[u32],
+    right: &[&Columns],
     sums: &mut Sums,
 ) {
     let depth = digits.len();
-    let lengths = [strip_length(Precision::Training, depth), depth * COLUMNS];
     assert!(
-        depth > 0 && left.len() >= lengths[0] && right.len() >= lengths[1],
+        depth > 0 && left.len() >= strip_length(Precision::Training, depth) && right.len() == depth,
         "tiles are there"
     );
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -67,23 +67,22 @@ pub(crate) fn multiply_both(
 pub(super) fn multiply_both_plainly(
     rows: usize,
     (left, digits): (&[u32], &[u8]),
-    right: &[u32],
+    right: &[&Columns],
     sums: &mut Sums,
 ) {
-    let (left, right) = (bytemuck::cast_slice(left), bytemuck::cast_slice(right));
-    let (left, right): (&[u8], &[i8]) = (left, right);
-    let tile = TILE * BYTES;
+    const BYTES_OF_TILE: usize = TILE * BYTES;
+    let left: &[u8] = bytemuck::cast_slice(left);
     for (row, sums) in sums.iter_mut().take(rows).enumerate() {
         let (half, within) = (row / ROWS, row % ROWS);
         let left = |digit: usize, place: usize, at: usize| {
             let place = (digit * digits.len() + place) * 2 + half;
-            i32::from(left[place * tile + within * ROW + at])
+            i32::from(left[place * BYTES_OF_TILE + within * ROW + at])
         };
         for column in 0..WIDTH {
             let right = |digit: usize, place: usize, at: usize| {
                 let (fourth, byte) = (at / BYTES, at % BYTES);
-                let place = (place * BOTH + digit) * tile;
-                i32::from(right[place + fourth * ROW + column * BYTES + byte])
+                let right: &[i8] = bytemuck::cast_slice(right[place]);
+                i32::from(right[digit * BYTES_OF_TILE + fourth * ROW + column * BYTES + byte])
             };
             let product = |first: usize, second: usize| -> i32 {
                 let there = (0..digits.len()).filter(|place| usize::from(digits[*place]) > first);

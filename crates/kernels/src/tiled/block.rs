@@ -7,8 +7,8 @@ use ndarray::{Array2, ArrayView2, s};
 use crate::aligned::Aligned;
 use crate::amx::{ROWS, Tiles};
 use crate::parts::{
-    COLUMNS, DEPTH, DIGITS, FIRST, InParts, Largest, Packed, Pairs, STRIP, SUMS, TILE, WIDE, WIDTH,
-    across, clear, cut_both, grow, multiply_both, put_right, put_sums, room, unit,
+    COLUMNS, Columns, DEPTH, DIGITS, FIRST, InParts, Largest, Packed, Pairs, STRIP, SUMS, TILE,
+    WIDE, WIDTH, across, clear, cut_both, grow, multiply_both, put_right, put_sums, room, unit,
 };
 use crate::philox::PAIRED;
 use crate::tiled::{PRECISION, Step};
@@ -34,6 +34,49 @@ pub(super) struct Weights {
     /// V rows of [`WIDE`], 0 where there is no unit.
     pub rows: Aligned<f32>,
     pub largest: Largest,
+    /// Rows cut for the next way down, when a step is made.
+    pub down: Cut,
+}
+
+/// Rows of weights in both digits, by sixteen.
+#[derive(Debug)]
+pub(super) struct Cut {
+    /// Nothing before any are cut.
+    tiles: Aligned<u32>,
+    /// The bits of what their numbers are multiples of; nothing where they are not cut.
+    units: Vec<Option<[u32; ROWS]>>,
+}
+
+impl Cut {
+    /// None of so many rows.
+    fn none(rows: usize) -> Self {
+        Self {
+            tiles: Aligned::zeros(0),
+            units: vec![None; rows.div_ceil(ROWS)],
+        }
+    }
+
+    /// The sixteen rows `place`, if they are cut into multiples of these units.
+    pub fn get(&self, place: usize, units: &[f32; ROWS]) -> Option<&Columns> {
+        let same = self.units[place] == Some(units.map(f32::to_bits));
+        same.then(|| &self.tiles.slice().as_chunks().0[place])
+    }
+
+    /// Cuts rows, of which the first sixteen are those at `place`.
+    fn put(&mut self, place: usize, rows: &[[f32; WIDE]], units: &[[f32; ROWS]]) {
+        let matrix = ArrayView2::from_shape((rows.len(), WIDE), rows.as_flattened());
+        let matrix = matrix.expect("whole rows");
+        if self.tiles.slice().is_empty() {
+            self.tiles = Aligned::zeros(self.units.len() * COLUMNS);
+        }
+        let tiles = self.tiles.slice_mut().as_chunks_mut().0;
+        for first in (0..rows.len()).step_by(ROWS) {
+            let place = place + first / ROWS;
+            let lines = first..(first + ROWS).min(rows.len());
+            cut_both(matrix, lines, &units[place], 0, &mut tiles[place]);
+            self.units[place] = Some(units[place].map(f32::to_bits));
+        }
+    }
 }
 
 impl Weights {
@@ -50,6 +93,7 @@ impl Weights {
             units: from.ncols(),
             rows,
             largest,
+            down: Cut::none(from.nrows()),
         }
     }
 
@@ -65,7 +109,8 @@ impl Block {
     /// Weights · visible units: fields without bias, one row each of all `lefts`.
     pub fn fields_up(&self, lefts: &[InParts], batch: usize, rows: &mut [&mut [f32]]) {
         let visible = self.weights[0].rows.slice().len() / WIDE;
-        let mut memory = room(visible.div_ceil(DEPTH) * COLUMNS);
+        let depth = visible.div_ceil(DEPTH);
+        let mut memory = room(depth * COLUMNS);
         let mut sums = [[[0; WIDTH]; 2]; STRIP];
         let set_up = Tiles::set_up();
         for (first, half) in (0..).step_by(WIDE).zip(&self.weights) {
@@ -74,15 +119,16 @@ impl Block {
             for (within, bits) in starts.zip(&half.largest.of_columns) {
                 let units = bits.map(unit);
                 let range = within..(within + ROWS).min(half.units);
-                let tiles = memory.slice_mut().chunks_exact_mut(COLUMNS);
-                for (tile, out) in tiles.take(visible.div_ceil(DEPTH)).enumerate() {
+                let tiles = &mut memory.slice_mut().as_chunks_mut().0[..depth];
+                for (tile, out) in tiles.iter_mut().enumerate() {
                     cut_both(columns, range.clone(), &units, tile, out);
                 }
+                let right: Vec<_> = tiles.iter().collect();
                 let scales = units.map(|unit| FIRST * unit);
                 for (left, rows) in lefts.iter().zip(rows.chunks_mut(batch)) {
                     for (strip, rows) in rows.chunks_mut(STRIP).enumerate() {
                         let left = left.strip(strip);
-                        multiply_both(&set_up, rows.len(), left, memory.slice(), &mut sums);
+                        multiply_both(&set_up, rows.len(), left, &right, &mut sums);
                         put_sums(&scales, &sums, first + within, rows);
                     }
                 }
@@ -92,8 +138,13 @@ impl Block {
         clear(&mut memory);
     }
 
-    /// A step by the visible units in `columns`.
-    pub fn step(&mut self, columns: &InParts, Step { keep, scale }: Step) {
+    /// A step by the visible units in `columns`. Rows are then cut into multiples of `units`, if there are any.
+    pub fn step(
+        &mut self,
+        columns: &InParts,
+        units: Option<&[[f32; ROWS]]>,
+        Step { keep, scale }: Step,
+    ) {
         let before = self.states[0].nrows().div_ceil(DEPTH);
         // A strip of states has one digit, a half of weights two strips.
         let strip = 2 * before * 2 * TILE;
@@ -116,6 +167,7 @@ impl Block {
             *of_columns = Default::default();
             let rows = half.rows.slice_mut().as_chunks_mut::<WIDE>().0;
             let rows = rows.chunks_mut(STRIP).zip(of_rows.chunks_mut(STRIP));
+            half.down.units.fill(None);
             for (place, (rows, of_rows)) in rows.enumerate() {
                 let (left, digits) = columns.strip(place);
                 pairs.find(digits, 1);
@@ -125,6 +177,9 @@ impl Block {
                     let levels = pairs.multiply(&set_up, halves, left, tiles, sums);
                     let largest = [&mut most[..], &mut of_columns[..]];
                     grow(keep, scale, levels, sums, (rows, within), largest);
+                }
+                if let Some(units) = units {
+                    half.down.put(place * STRIP / ROWS, rows, units);
                 }
                 let most = most.as_chunks_mut::<ROWS>().0.iter_mut();
                 for (of_rows, most) in of_rows.chunks_mut(ROWS).zip(most) {
@@ -138,36 +193,49 @@ impl Block {
     }
 }
 
-/// Weights · hidden states: fields, without bias, of the visible units `range`, one row each of `states`.
+/// Of what the rows of all weights, by sixteen, are made multiples.
+pub(super) fn units_of_rows(blocks: &[Block]) -> Vec<[f32; ROWS]> {
+    let mut largest = Vec::new();
+    for half in blocks.iter().flat_map(|block| &block.weights) {
+        let of_rows = &half.largest.of_rows;
+        largest.resize(of_rows.len().next_multiple_of(ROWS), 0);
+        for (largest, bits) in largest.iter_mut().zip(of_rows) {
+            *largest = (*bits).max(*largest);
+        }
+    }
+    let sixteens = largest.as_chunks().0.iter();
+    sixteens.map(|largest| largest.map(unit)).collect()
+}
+
+/// Weights · hidden states: fields, without bias, of the visible units `range`, one row each of `states`; rows of weights as
+/// multiples of `units`.
 pub(super) fn fields_down(
     blocks: &[Block],
     states: &InParts,
+    units: &[[f32; ROWS]],
     range: Range<usize>,
     rows: &mut [&mut [f32]],
 ) {
-    let halves: Vec<_> = blocks.iter().flat_map(|block| &block.weights).collect();
-    let views: Vec<_> = halves.iter().map(|half| half.view()).collect();
+    let halves = blocks.iter().flat_map(|block| &block.weights);
+    let halves: Vec<_> = halves.map(|half| (half.view(), &half.down)).collect();
     let mut memory = room(halves.len() * COLUMNS);
     let mut sums = [[[0; WIDTH]; 2]; STRIP];
     let set_up = Tiles::set_up();
     for first in range.clone().step_by(ROWS) {
-        let lines = first..(first + ROWS).min(range.end);
-        let mut largest = [0; ROWS];
-        for half in &halves {
-            let of_rows = &half.largest.of_rows[lines.clone()];
-            for (largest, bits) in largest.iter_mut().zip(of_rows) {
-                *largest = (*bits).max(*largest);
-            }
-        }
-        let units = largest.map(unit);
-        let tiles = memory.slice_mut().chunks_exact_mut(COLUMNS);
-        for (half, out) in views.iter().zip(tiles) {
-            cut_both(*half, lines.clone(), &units, 0, out);
-        }
+        let (place, lines) = (first / ROWS, first..(first + ROWS).min(range.end));
+        let units = &units[place];
+        let tiles = memory.slice_mut().as_chunks_mut().0;
+        let right = halves.iter().zip(tiles).map(|((weights, down), out)| {
+            down.get(place, units).unwrap_or_else(|| {
+                cut_both(*weights, lines.clone(), units, 0, out);
+                out
+            })
+        });
+        let right: Vec<_> = right.collect();
         let scales = units.map(|unit| FIRST * unit);
         for (strip, rows) in rows.chunks_mut(STRIP).enumerate() {
             let left = states.strip(strip);
-            multiply_both(&set_up, rows.len(), left, memory.slice(), &mut sums);
+            multiply_both(&set_up, rows.len(), left, &right, &mut sums);
             put_sums(&scales, &sums, first - range.start, rows);
         }
     }

@@ -213,3 +213,46 @@ fn what_is_no_probability_makes_weights_that_are_no_numbers() {
     plain.data[[3, 4]] = 1.5;
     assert!(!tiled.take_up(&workers, plain.data.view()));
 }
+
+#[test]
+fn rows_that_several_threads_cut_at_a_step_change_nothing() {
+    let plain = Plain::new(300, 200, 75, 1);
+    let stream = Stream::new(1, Purpose::Training, 0);
+    let train = |threads: usize, scale: f32| {
+        let workers = Workers::new(threads).expect("threads");
+        let mut tiled = plain.tiled();
+        for update in 0..4 {
+            assert!(tiled.take_up(&workers, plain.data.view()));
+            let phase = Phase::Sampled((stream, 2 * update));
+            tiled.down(&workers, &(75..150), plain.visible_bias.view(), phase);
+            let (bias, draw) = (plain.hidden_bias.view(), (stream, 2 * update + 1));
+            let step = Step { keep: 1.0, scale };
+            tiled.up(&workers, &(0..150), bias, draw, Some(step));
+        }
+        tiled
+    };
+    // The largest of hardly a row passes a power of two by small steps; by large ones that of many does.
+    for (scale, most) in [(1e-5, 0..2), (0.02, 10..300)] {
+        let [alone, tiled] = [1, 2].map(|threads| train(threads, scale));
+        assert_eq!(alone.weights(), tiled.weights());
+        assert_eq!(alone.sampled, tiled.sampled);
+        let units = units_of_rows(&tiled.blocks);
+        let cut = |tiled: &Tiled| {
+            let halves = tiled.blocks.iter().flat_map(|block| &block.weights);
+            let places = (0..).zip(&units);
+            let found = halves.flat_map(|half| {
+                places
+                    .clone()
+                    .filter(|(place, units)| half.down.get(*place, units).is_some())
+            });
+            found.count()
+        };
+        assert_eq!(cut(&alone), 0);
+        let all = tiled.blocks.iter().flat_map(|block| &block.weights).count() * units.len();
+        assert!(
+            most.contains(&(all - cut(&tiled))),
+            "{} of {all}",
+            cut(&tiled)
+        );
+    }
+}

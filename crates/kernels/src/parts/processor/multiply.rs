@@ -3,7 +3,7 @@
 use std::arch::asm;
 
 use crate::parts::pairs::Pair;
-use crate::parts::{BYTES, ROW, ROWS, STRIP, Sums, TILE};
+use crate::parts::{BYTES, Columns, ROW, ROWS, STRIP, Sums, TILE};
 
 /// [`crate::parts::pairs::multiply_plainly`], of the halves that are there.
 ///
@@ -82,26 +82,33 @@ pub(in crate::parts) unsafe fn multiply(
 ///
 /// # Safety
 /// Where tiles of bytes are available and set up; `left` is a strip of as many tiles of the inner dimension as have
-/// `digits`, and `right` has as many of both digits.
+/// `digits`, one or more, and `right` has as many.
 pub(in crate::parts) unsafe fn multiply_both(
     second_half: bool,
     left: &[u32],
     digits: &[u8],
-    right: &[u32],
+    right: &[&Columns],
     sums: &mut Sums,
 ) {
     const NEXT: usize = TILE * BYTES;
     const LINE: usize = STRIP * BYTES;
     // SAFETY: the tiles are there and leave is given. Read are, of each tile of the inner dimension, two tiles of 1 KiB of
-    // as many digits as there are on the left, and two on the right; written are 32 rows of 32 sums. What is asked for in
-    // advance need not be there. Nothing is put on the stack.
+    // as many digits as there are on the left, and two on the right; written are 32 rows of 32 sums. Nothing is put on the
+    // stack.
     unsafe {
         asm!(
             "tilezero tmm0",
             "tilezero tmm1",
             "tilezero tmm2",
             "tilezero tmm3",
+            "mov {coming}, qword ptr [{rights}]",
             "2:",
+            "mov {right}, {coming}",
+            "add {rights}, 8",
+            "cmp {count}, 1",
+            "je 4f",
+            "mov {coming}, qword ptr [{rights}]",
+            "4:",
             "cmp byte ptr [{digits}], 1",
             "jb 5f",
             // The left comes from the next cache and is not to drive the right out of the nearest one; where another
@@ -109,12 +116,12 @@ pub(in crate::parts) unsafe fn multiply_both(
             "tileloaddt1 tmm4, [{left} + {line} * 1]",
             "tileloadd tmm6, [{right} + {line} * 1]",
             ".irp line, 0, 64, 128, 192, 256, 320, 384, 448, 512, 576, 640, 704, 768, 832, 896, 960",
-            "prefetcht0 [{right} + 2 * {next} + \\line]",
+            "prefetcht0 [{coming} + \\line]",
             ".endr",
             "tdpbusd tmm0, tmm4, tmm6",
             "tileloadd tmm7, [{right} + {line} * 1 + {next}]",
             ".irp line, 1024, 1088, 1152, 1216, 1280, 1344, 1408, 1472, 1536, 1600, 1664, 1728, 1792, 1856, 1920, 1984",
-            "prefetcht0 [{right} + 2 * {next} + \\line]",
+            "prefetcht0 [{coming} + \\line]",
             ".endr",
             "tdpbusd tmm1, tmm4, tmm7",
             "test {second_half:e}, {second_half:e}",
@@ -134,7 +141,6 @@ pub(in crate::parts) unsafe fn multiply_both(
             "5:",
             "add {left}, 2 * {next}",
             "add {lower}, 2 * {next}",
-            "add {right}, 2 * {next}",
             "inc {digits}",
             "dec {count}",
             "jnz 2b",
@@ -149,7 +155,9 @@ pub(in crate::parts) unsafe fn multiply_both(
             sums = in(reg) sums.as_mut_ptr(),
             left = inout(reg) left.as_ptr() => _,
             lower = inout(reg) left.as_ptr().add(digits.len() * 2 * TILE) => _,
-            right = inout(reg) right.as_ptr() => _,
+            rights = inout(reg) right.as_ptr() => _,
+            right = out(reg) _,
+            coming = out(reg) _,
             digits = inout(reg) digits.as_ptr() => _,
             count = inout(reg) digits.len() => _,
             second_half = in(reg) u32::from(second_half),
