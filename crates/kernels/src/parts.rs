@@ -20,6 +20,7 @@ mod pairs;
 mod pixels;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod processor;
+mod sides;
 mod states;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ use crate::parts::cut::{Lines, Side, units};
 pub(crate) use crate::parts::grow::{Largest, WIDE, across, grow};
 pub(crate) use crate::parts::pairs::Pairs;
 pub(crate) use crate::parts::pixels::put_row;
+pub(crate) use crate::parts::sides::sides;
 pub(crate) use crate::parts::states::{Packed, put_right};
 use crate::{FAINT, Precision, Workers, vectorized};
 

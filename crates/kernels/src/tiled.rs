@@ -14,7 +14,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
 use pulp::Arch;
 
 use crate::amx;
-use crate::parts::{DEPTH, InParts, MOST_ROWS, MOST_TERMS, Packed, WIDE, clear, room};
+use crate::parts::{DEPTH, InParts, MOST_ROWS, MOST_TERMS, Packed, WIDE, clear, room, sides};
 use crate::philox::Stream;
 use crate::product::Target;
 use crate::sampling::sigmoid_row;
@@ -160,10 +160,24 @@ impl Tiled {
         pixels: &Pixels,
         chosen: &[usize],
     ) -> Array1<f32> {
-        let [rows, _] = &mut self.rows;
-        rows.put_pixels(workers, pixels, chosen);
-        self.columns.put_turned(workers, rows, 0);
-        rows.pixel_sums(workers)
+        assert!(
+            pixels.columns() == self.visible && chosen.len() == self.batch,
+            "rows that fit"
+        );
+        let crew = self.crew(workers);
+        let sides = sides(&mut self.rows[0], &mut self.columns);
+        let mut parts: Vec<_> = sides
+            .into_iter()
+            .map(|sides| (sides, [0.0; DEPTH]))
+            .collect();
+        crew.as_ref()
+            .unwrap_or(workers)
+            .for_each_chunk(&mut parts, 1, |group, parts| {
+                let (sides, sums) = &mut parts[0];
+                sides.put_pixels(pixels, chosen, group, sums);
+            });
+        let sums = parts.into_iter().flat_map(|(_, sums)| sums);
+        sums.take(self.visible).collect()
     }
 
     /// Takes up a mini-batch of states: the rows `chosen` of `states`. Answers Σ v, by unit.
@@ -173,6 +187,7 @@ impl Tiled {
     #[must_use]
     pub fn take_up_states(
         &mut self,
+        workers: &Workers,
         states: &BitRows,
         chosen: impl Iterator<Item = usize>,
     ) -> Array1<f32> {
@@ -181,8 +196,13 @@ impl Tiled {
         for (mut out, row) in batch.outer_iter_mut().zip(chosen) {
             out.assign(&ArrayView1::from(states.row(row)));
         }
-        self.rows[0].put_rows(Packed(batch.view()), 0);
-        self.columns.put_columns(Packed(batch.view()), 0);
+        let crew = self.crew(workers);
+        let mut sides = sides(&mut self.rows[0], &mut self.columns);
+        crew.as_ref()
+            .unwrap_or(workers)
+            .for_each_chunk(&mut sides, 1, |word, sides| {
+                sides[0].put_states(Packed(batch.view()), word, 0);
+            });
         sums(&batch, self.visible)
     }
 
@@ -245,7 +265,12 @@ impl Tiled {
                 self.columns.put_turned(workers, &self.rows[1], before);
             }
             Phase::Sampled(draw) => {
-                workers.for_each_chunk(&mut self.sampled, 1, |index, samples| {
+                let before = batch.div_ceil(DEPTH);
+                let mut sides = sides(&mut self.rows[1], &mut self.columns);
+                let parts = self.sampled.iter_mut().zip(sides.chunks_mut(WORDS));
+                let mut parts: Vec<_> = parts.collect();
+                workers.for_each_chunk(&mut parts, 1, |index, parts| {
+                    let (samples, sides) = &mut parts[0];
                     let range = ranges(index);
                     let mut memory = room(batch * BLOCK);
                     let fields = &mut memory.slice_mut()[..batch * BLOCK];
@@ -253,36 +278,14 @@ impl Tiled {
                     let mut rows: Vec<_> = fields.chunks_mut(BLOCK).collect();
                     fields_down(blocks, states, &units, range.clone(), &mut rows);
                     let first = (0, range.start);
-                    sample(
-                        draw,
-                        bias.len(),
-                        first,
-                        &bias[range],
-                        &rows,
-                        &mut samples[0],
-                    );
+                    sample(draw, bias.len(), first, &bias[range], &rows, samples);
+                    for (word, sides) in sides.iter_mut().enumerate() {
+                        sides.put_states(Packed(samples.view()), word, before);
+                    }
                     clear(&mut memory);
                 });
-                self.put_samples();
             }
         }
-    }
-
-    /// Lays the sampled visible units of the chains out.
-    fn put_samples(&mut self) {
-        let words = self.visible.div_ceil(64);
-        let mut all = Array2::zeros((self.batch, words));
-        for (samples, mut out) in self
-            .sampled
-            .iter()
-            .zip(all.axis_chunks_iter_mut(Axis(1), WORDS))
-        {
-            let here = out.ncols();
-            out.assign(&samples.slice(s![.., ..here]));
-        }
-        self.rows[1].put_rows(Packed(all.view()), 0);
-        let before = self.batch.div_ceil(DEPTH);
-        self.columns.put_columns(Packed(all.view()), before);
     }
 
     /// Samples the hidden units of the rows `rows` (mini-batch, chains, or both) given the visible ones and the hidden
@@ -370,6 +373,9 @@ impl Tiled {
     }
 }
 
+/// Rows of which each unit's are counted together, in four bits.
+const COUNTED: usize = 15;
+
 /// How many rows each of so many units is on in.
 fn sums(states: &Array2<u64>, units: usize) -> Array1<f32> {
     let mut sums = vec![0_i32; 64 * states.ncols()];
@@ -377,12 +383,15 @@ fn sums(states: &Array2<u64>, units: usize) -> Array1<f32> {
         Arch::new(),
         #[inline(always)]
         || {
-            for row in states.outer_iter() {
-                for (word, sums) in row.iter().zip(sums.as_chunks_mut::<64>().0) {
-                    let halves = [*word as u32, (*word >> 32) as u32];
-                    for (half, sums) in halves.iter().zip(sums.as_chunks_mut::<32>().0) {
-                        for (place, sum) in sums.iter_mut().enumerate() {
-                            *sum += (half >> place & 1).cast_signed();
+            for (column, sums) in states.axis_iter(Axis(1)).zip(sums.as_chunks_mut::<64>().0) {
+                for first in (0..column.len()).step_by(COUNTED) {
+                    let row = |place| column.get(first + place).map_or(0, |word| *word);
+                    for (bit, word) in count(std::array::from_fn(row)).into_iter().enumerate() {
+                        let halves = [word as u32, (word >> 32) as u32];
+                        for (half, sums) in halves.iter().zip(sums.as_chunks_mut::<32>().0) {
+                            for (place, sum) in sums.iter_mut().enumerate() {
+                                *sum += ((half >> place & 1) << bit).cast_signed();
+                            }
                         }
                     }
                 }
@@ -390,6 +399,23 @@ fn sums(states: &Array2<u64>, units: usize) -> Array1<f32> {
         },
     );
     sums.into_iter().take(units).map(|sum| sum as f32).collect()
+}
+
+/// In how many of the words each bit is set, bit by bit of that number.
+#[inline(always)]
+fn count(mut words: [u64; COUNTED]) -> [u64; 4] {
+    let mut pairs = COUNTED / 2;
+    std::array::from_fn(|_| {
+        let mut sum = words[0];
+        // Three bits of one weight make one of it and one of the next.
+        for pair in 0..pairs {
+            let [a, b] = [words[2 * pair + 1], words[2 * pair + 2]];
+            words[pair] = sum & a | sum & b | a & b;
+            sum ^= a ^ b;
+        }
+        pairs /= 2;
+        sum
+    })
 }
 
 #[cfg(test)]

@@ -151,7 +151,7 @@ impl Trainer {
             machine, pixels, ..
         } = self.tiles.as_mut()?;
         match (inputs, pixels) {
-            (Inputs::Bits(states), _) => Some(machine.take_up_states(states, chosen)),
+            (Inputs::Bits(states), _) => Some(machine.take_up_states(workers, states, chosen)),
             (_, Some(pixels)) => {
                 let chosen: Vec<_> = chosen.collect();
                 Some(machine.take_up_pixels(workers, pixels, &chosen))

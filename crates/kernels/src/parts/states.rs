@@ -8,7 +8,7 @@ use crate::parts::processor;
 use crate::parts::{BYTES, DEPTH, InParts, STRIP, TILE, WIDTH};
 
 /// What a state that is on counts on the left, where 1 is [`super::WHOLE`].
-const ON: u8 = 255;
+pub(super) const ON: u8 = 255;
 
 /// Which of 16 × 64 places are on: bit l of mask b of row r is place 16 b + l of the row.
 pub(super) type Masks = [[u16; BYTES]; ROWS];
@@ -19,7 +19,7 @@ pub(crate) struct Packed<'a>(pub ArrayView2<'a, u64>);
 
 impl Packed<'_> {
     /// Sixteen rows of one word.
-    fn rows(self, first: usize, word: usize) -> Masks {
+    pub fn rows(self, first: usize, word: usize) -> Masks {
         std::array::from_fn(|row| {
             let word = self.0.get((first + row, word)).map_or(0, |word| *word);
             std::array::from_fn(|byte| (word >> (16 * byte)) as u16)
@@ -27,7 +27,7 @@ impl Packed<'_> {
     }
 
     /// Sixteen columns of 64 rows, 0 where there are none: row l of the tile has rows l, 16 + l, 32 + l and 48 + l.
-    fn columns(self, first: usize, column: usize) -> Masks {
+    pub fn columns(self, first: usize, column: usize) -> Masks {
         std::array::from_fn(|row| {
             std::array::from_fn(|byte| {
                 let row = first + WIDTH * byte + row;
@@ -54,23 +54,6 @@ impl InParts {
             }
         }
     }
-
-    /// Puts `states` of which this many columns are rows here.
-    pub fn put_columns(&mut self, states: Packed, before: usize) {
-        let (depth, tiles) = (self.depth(), states.0.nrows().div_ceil(DEPTH));
-        assert!(before + tiles <= depth, "states for which there is room");
-        for (strip, (out, digits)) in self.strips().into_iter().enumerate() {
-            for tile in 0..tiles {
-                for half in 0..2 {
-                    let column = strip * STRIP + half * ROWS;
-                    let masks = states.columns(tile * DEPTH, column);
-                    let place = ((before + tile) * 2 + half) * TILE;
-                    spread(&masks, ON, true, &mut out[place..]);
-                }
-                digits[before + tile] = 1;
-            }
-        }
-    }
 }
 
 /// Puts `states` as a right matrix of one digit, of which a strip of columns begins at `column` (a multiple of 32), to
@@ -86,7 +69,7 @@ pub(crate) fn put_right(states: Packed, column: usize, on: i8, before: usize, ou
 }
 
 /// Bytes of a tile: `on` where a place is on, else 0; with `transposed` of rows for columns, byte by byte of four.
-fn spread(masks: &Masks, on: u8, transposed: bool, out: &mut [u32]) {
+pub(super) fn spread(masks: &Masks, on: u8, transposed: bool, out: &mut [u32]) {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if amx::available() {
         // SAFETY: the processor has AVX-512, as was asked.

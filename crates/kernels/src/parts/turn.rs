@@ -11,15 +11,17 @@ use crate::parts::{BYTES, DEPTH, InParts, ROWS, STRIP, TILE, WIDTH, anything};
 pub(super) type Tile = [[u32; WIDTH]; ROWS];
 
 /// A tile in which nothing is.
-const EMPTY: Tile = [[0; WIDTH]; ROWS];
+pub(super) const EMPTY: Tile = [[0; WIDTH]; ROWS];
 
 impl InParts {
     /// Puts what is in `from`, of which this many columns are rows here, to where `before` tiles of the inner dimension are
     /// before it: what [`InParts::cut`] makes of the numbers once they are turned, sooner.
     pub fn put_turned(&mut self, workers: &Workers, from: &Self, before: usize) {
-        let (depth, high) = (self.depth(), from.rows.div_ceil(DEPTH));
+        let high = from.rows.div_ceil(DEPTH);
         assert!(
-            from.inner == self.rows && before + high <= depth && from.precision == self.precision,
+            from.inner == self.rows
+                && before + high <= self.depth()
+                && from.precision == self.precision,
             "numbers for which there is room"
         );
         let mut strips = self.strips();
@@ -33,24 +35,15 @@ impl InParts {
                     digits[before + inner] = 0;
                 }
                 for digit in 0..digits.unwrap_or(0) {
-                    let turned = turn(std::array::from_fn(|tile| {
+                    let tiles = std::array::from_fn(|tile| {
                         let row = inner * DEPTH + tile * ROWS;
                         if digit < from.digits_at(row, column) {
                             from.tile(row, digit.into(), column)
                         } else {
                             &EMPTY
                         }
-                    }));
-                    for ((tiles, digits), turned) in
-                        strips.iter_mut().zip(turned.as_chunks::<2>().0)
-                    {
-                        let place = (usize::from(digit) * depth + before + inner) * 2 * TILE;
-                        let out = &mut tiles[place..][..2 * TILE];
-                        out.copy_from_slice(turned.as_flattened().as_flattened());
-                        if anything(out) {
-                            digits[before + inner] = digit + 1;
-                        }
-                    }
+                    });
+                    put_columns(tiles, digit, before + inner, strips);
                 }
             }
         });
@@ -69,6 +62,25 @@ impl InParts {
             self.strip(row / STRIP).1[inner]
         } else {
             0
+        }
+    }
+}
+
+/// Puts digits of 64 rows and columns, four tiles one below the other, into the strips of these columns, where `before`
+/// tiles of the inner dimension are before them.
+pub(super) fn put_columns(
+    tiles: [&Tile; BYTES],
+    digit: u8,
+    before: usize,
+    strips: &mut [(&mut [u32], &mut [u8])],
+) {
+    let turned = turn(tiles);
+    for ((tiles, digits), turned) in strips.iter_mut().zip(turned.as_chunks::<2>().0) {
+        let place = (usize::from(digit) * digits.len() + before) * 2 * TILE;
+        let out = &mut tiles[place..][..2 * TILE];
+        out.copy_from_slice(turned.as_flattened().as_flattened());
+        if anything(out) {
+            digits[before] = digit + 1;
         }
     }
 }

@@ -117,7 +117,7 @@ proptest! {
         let bias = plain.hidden_bias.view();
         if kind == 0 {
             let turned = BitRows::from_threshold(plain.data.slice(s![..;-1, ..]), 0.5);
-            let sums = tiled.take_up_states(&turned, (0..batch).rev());
+            let sums = tiled.take_up_states(&workers, &turned, (0..batch).rev());
             prop_assert_eq!(sums, plain.data.sum_axis(Axis(0)));
         } else {
             prop_assert!(tiled.take_up(&workers, plain.data.view()));
