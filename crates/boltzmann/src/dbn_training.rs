@@ -196,8 +196,7 @@ impl DbnTrainer {
             let update = trainer.update_number();
             let last = update == total;
             if update.is_multiple_of(CHECK_EVERY) || last {
-                trainer.fetch()?;
-                self.check_divergence(&trainer, layer, per_pass)?;
+                self.check_divergence(&mut trainer, layer, per_pass)?;
             }
             if update.is_multiple_of(per_pass) || last {
                 trainer.fetch()?;
@@ -268,11 +267,11 @@ impl DbnTrainer {
 
     fn check_divergence(
         &self,
-        trainer: &Trainer,
+        trainer: &mut Trainer,
         layer: usize,
         per_pass: u64,
     ) -> Result<(), Error> {
-        let largest = trainer.rbm().largest_parameter();
+        let largest = trainer.largest_parameter()?;
         // Written so that NaN is caught too.
         if largest <= LARGEST {
             return Ok(());

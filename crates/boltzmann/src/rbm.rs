@@ -245,18 +245,12 @@ impl Rbm {
     /// Largest magnitude of a parameter; NaN if one is NaN.
     #[must_use]
     pub fn largest_parameter(&self) -> f32 {
-        let parameters = self
-            .weights
-            .iter()
-            .chain(&self.visible_bias)
-            .chain(&self.hidden_bias);
-        parameters.fold(0.0, |largest: f32, x| {
-            if x.is_nan() || largest.is_nan() {
-                f32::NAN
-            } else {
-                largest.max(x.abs())
-            }
-        })
+        largest(
+            self.weights
+                .iter()
+                .chain(&self.visible_bias)
+                .chain(&self.hidden_bias),
+        )
     }
 
     fn hidden_means(&self, workers: &Workers, inputs: &Inputs) -> Array2<f32> {
@@ -290,6 +284,15 @@ impl Rbm {
         });
         packed
     }
+}
+
+/// Largest magnitude among these; NaN if one is NaN.
+pub(crate) fn largest<'a>(mut parameters: impl Iterator<Item = &'a f32>) -> f32 {
+    parameters
+        .try_fold(0.0, |largest: f32, x| {
+            (!x.is_nan()).then(|| largest.max(x.abs()))
+        })
+        .unwrap_or(f32::NAN)
 }
 
 /// `rows` observations from `first` on, as numbers.

@@ -21,7 +21,7 @@ use resrel_kernels::{
 };
 
 use crate::config::{NegativePhase, NegativeVisible};
-use crate::rbm::connections;
+use crate::rbm::{connections, largest};
 use crate::{Error, Inputs, Rbm, TrainingConfig};
 
 /// With at most this fraction of the weights, products with those that are there are faster than with all.
@@ -162,6 +162,19 @@ impl Trainer {
         #[cfg(feature = "cuda")]
         self.fetch_from_card()?;
         Ok(())
+    }
+
+    /// Largest magnitude of a parameter; NaN if one is NaN. In tiles it is known without fetching the machine.
+    ///
+    /// # Errors
+    /// As [`Trainer::fetch`].
+    pub fn largest_parameter(&mut self) -> Result<f32, Error> {
+        let Some(weight) = self.largest_in_tiles() else {
+            self.fetch()?;
+            return Ok(self.rbm.largest_parameter());
+        };
+        let biases = self.rbm.visible_bias.iter().chain(&self.rbm.hidden_bias);
+        Ok(largest(biases.chain([&weight])))
     }
 
     /// The machine as it is now, or was when it was last fetched.

@@ -35,6 +35,8 @@ fn compare(inputs: &Inputs, hidden: usize, config: &TrainingConfig, threads: usi
         plain.update(&alone, inputs);
         tiled.update(&workers, inputs);
         if update % 3 == 0 {
+            let largest = tiled.largest_parameter().expect("nothing goes wrong");
+            assert_eq!(largest.to_bits(), plain.rbm().largest_parameter().to_bits());
             tiled.fetch().expect("nothing goes wrong");
             let at = (inputs.features(), hidden, update);
             assert!(plain.rbm() == tiled.rbm(), "another machine: {at:?}");

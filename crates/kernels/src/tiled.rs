@@ -131,6 +131,15 @@ impl Tiled {
         weights
     }
 
+    /// The largest weight in size; not a number if one is none.
+    #[must_use]
+    pub fn largest_weight(&self) -> f32 {
+        let halves = self.blocks.iter().flat_map(|block| &block.weights);
+        let bits = halves.flat_map(|half| half.largest.of_columns.as_flattened());
+        // What is no number has larger bits than infinity.
+        f32::from_bits(bits.copied().max().unwrap_or(0))
+    }
+
     /// Whether hidden unit `unit` of chain `row` is on.
     #[must_use]
     pub fn chain(&self, row: usize, unit: usize) -> bool {

@@ -70,6 +70,12 @@ impl Trainer {
         on.ahead = false;
     }
 
+    /// The largest weight in size, where weights are newer in tiles.
+    pub(super) fn largest_in_tiles(&self) -> Option<f32> {
+        let on = self.tiles.as_ref().filter(|on| on.ahead)?;
+        Some(on.machine.largest_weight())
+    }
+
     /// Goes on elsewhere.
     pub(super) fn leave_tiles(&mut self) {
         self.fetch_from_tiles();

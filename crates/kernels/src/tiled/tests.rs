@@ -174,6 +174,8 @@ proptest! {
             prop_assert!((f64::from(*weight) - expected).abs() < bound, "{weight} for {expected}");
         }
         // What is largest was kept in sight.
+        let largest = stepped.fold(0.0, |largest: f32, weight| largest.max(weight.abs()));
+        prop_assert_eq!(tiled.largest_weight(), largest);
         for (half, weights) in tiled
             .blocks
             .iter()
@@ -210,6 +212,7 @@ fn what_is_no_probability_makes_weights_that_are_no_numbers() {
     let bias = plain.hidden_bias.view();
     tiled.up(&workers, &(0..40), bias, (stream, 0), Some(step));
     assert!(tiled.weights().iter().all(|weight| weight.is_nan()));
+    assert!(tiled.largest_weight().is_nan());
     plain.data[[3, 4]] = 1.5;
     assert!(!tiled.take_up(&workers, plain.data.view()));
 }
