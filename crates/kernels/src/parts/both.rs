@@ -8,7 +8,9 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use crate::Precision;
-use crate::amx::{self, ROW, ROWS, Tiles};
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use crate::amx;
+use crate::amx::{ROW, ROWS, Tiles};
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor;
 use crate::parts::{BYTES, DEPTH, LESS, Lines, STRIP, Side, TILE, WHOLE, WIDTH, strip_length};
