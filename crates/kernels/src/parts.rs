@@ -41,7 +41,7 @@ pub(crate) use crate::parts::grow::{Largest, WIDE, across, grow};
 pub(crate) use crate::parts::pairs::Pairs;
 pub(crate) use crate::parts::pixels::put_row;
 pub(crate) use crate::parts::sides::sides;
-pub(crate) use crate::parts::states::{Packed, put_right};
+pub(crate) use crate::parts::states::Packed;
 use crate::{FAINT, Precision, Workers, vectorized};
 
 /// Digits of a number at most.

@@ -2,7 +2,6 @@
 
 use crate::gather::come_near;
 use crate::parts::pixels::add_greys;
-use crate::parts::states::{ON, spread};
 use crate::parts::turn::{EMPTY, Tile, put_columns};
 use crate::parts::{DEPTH, InParts, Packed, ROWS, STRIP, TILE, WIDTH, anything};
 use crate::pixels::Pixels;
@@ -42,22 +41,13 @@ impl Sides<'_> {
     /// Puts word `word` of `states`; columns to where `before` tiles of the inner dimension are before them.
     pub fn put_states(&mut self, states: Packed, word: usize, before: usize) {
         for (strip, (tiles, digits)) in self.rows.iter_mut().enumerate() {
-            let halves = tiles.as_chunks_mut::<TILE>().0.iter_mut();
-            for (half, out) in halves.enumerate() {
-                let masks = states.rows(strip * STRIP + half * ROWS, word);
-                spread(&masks, ON, false, out);
-            }
+            states.put_strip(strip, word, tiles);
             **digits = 1;
         }
-        for (strip, (tiles, digits)) in self.columns.iter_mut().enumerate() {
-            let inner = before..before + states.0.nrows().div_ceil(DEPTH);
-            let halves = tiles.as_chunks_mut::<TILE>().0[2 * inner.start..2 * inner.end].iter_mut();
-            for (place, out) in halves.enumerate() {
-                let column = word * DEPTH + strip * STRIP + place % 2 * ROWS;
-                let masks = states.columns(place / 2 * DEPTH, column);
-                spread(&masks, ON, true, out);
-            }
-            digits[inner].fill(1);
+        let starts = (word * DEPTH..).step_by(STRIP);
+        for (column, (tiles, digits)) in starts.zip(&mut self.columns) {
+            states.put_columns(column, None, before, tiles);
+            digits[before..][..states.0.nrows().div_ceil(DEPTH)].fill(1);
         }
     }
 

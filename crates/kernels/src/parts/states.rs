@@ -8,7 +8,7 @@ use crate::parts::processor;
 use crate::parts::{BYTES, DEPTH, InParts, STRIP, TILE, WIDTH};
 
 /// What a state that is on counts on the left, where 1 is [`super::WHOLE`].
-pub(super) const ON: u8 = 255;
+const ON: u8 = 255;
 
 /// Which of 16 × 64 places are on: bit l of mask b of row r is place 16 b + l of the row.
 pub(super) type Masks = [[u16; BYTES]; ROWS];
@@ -18,8 +18,29 @@ pub(super) type Masks = [[u16; BYTES]; ROWS];
 pub(crate) struct Packed<'a>(pub ArrayView2<'a, u64>);
 
 impl Packed<'_> {
+    /// Puts one word of a strip of rows: two tiles of the left side.
+    pub fn put_strip(self, strip: usize, word: usize, out: &mut [u32]) {
+        for (half, out) in out.chunks_mut(TILE).take(2).enumerate() {
+            let masks = self.rows(strip * STRIP + half * ROWS, word);
+            spread(&masks, ON, false, out);
+        }
+    }
+
+    /// Puts a strip of columns, the first of which is `column`, to where `before` tiles of the inner dimension are before
+    /// them: as rows of the left side, or as columns of the right one, where what is on counts `on`.
+    pub fn put_columns(self, column: usize, on: Option<i8>, before: usize, out: &mut [u32]) {
+        for tile in 0..self.0.nrows().div_ceil(DEPTH) {
+            for half in 0..2 {
+                let masks = self.columns(tile * DEPTH, column + half * ROWS);
+                let place = ((before + tile) * 2 + half) * TILE;
+                let byte = on.map_or(ON, i8::cast_unsigned);
+                spread(&masks, byte, on.is_none(), &mut out[place..]);
+            }
+        }
+    }
+
     /// Sixteen rows of one word.
-    pub fn rows(self, first: usize, word: usize) -> Masks {
+    fn rows(self, first: usize, word: usize) -> Masks {
         std::array::from_fn(|row| {
             let word = self.0.get((first + row, word)).map_or(0, |word| *word);
             std::array::from_fn(|byte| (word >> (16 * byte)) as u16)
@@ -27,7 +48,7 @@ impl Packed<'_> {
     }
 
     /// Sixteen columns of 64 rows, 0 where there are none: row l of the tile has rows l, 16 + l, 32 + l and 48 + l.
-    pub fn columns(self, first: usize, column: usize) -> Masks {
+    fn columns(self, first: usize, column: usize) -> Masks {
         std::array::from_fn(|row| {
             std::array::from_fn(|byte| {
                 let row = first + WIDTH * byte + row;
@@ -45,31 +66,16 @@ impl InParts {
         assert!(before + words <= depth, "states for which there is room");
         for (strip, (tiles, digits)) in self.strips().into_iter().enumerate() {
             for word in 0..words {
-                for half in 0..2 {
-                    let masks = states.rows(strip * STRIP + half * ROWS, word);
-                    let place = ((before + word) * 2 + half) * TILE;
-                    spread(&masks, ON, false, &mut tiles[place..]);
-                }
+                let place = (before + word) * 2 * TILE;
+                states.put_strip(strip, word, &mut tiles[place..]);
                 digits[before + word] = 1;
             }
         }
     }
 }
 
-/// Puts `states` as a right matrix of one digit, of which a strip of columns begins at `column` (a multiple of 32), to
-/// where `before` tiles of the inner dimension are before them; what is on counts `on`.
-pub(crate) fn put_right(states: Packed, column: usize, on: i8, before: usize, out: &mut [u32]) {
-    for tile in 0..states.0.nrows().div_ceil(DEPTH) {
-        for half in 0..2 {
-            let masks = states.columns(tile * DEPTH, column + half * ROWS);
-            let place = ((before + tile) * 2 + half) * TILE;
-            spread(&masks, on.cast_unsigned(), false, &mut out[place..]);
-        }
-    }
-}
-
 /// Bytes of a tile: `on` where a place is on, else 0; with `transposed` of rows for columns, byte by byte of four.
-pub(super) fn spread(masks: &Masks, on: u8, transposed: bool, out: &mut [u32]) {
+fn spread(masks: &Masks, on: u8, transposed: bool, out: &mut [u32]) {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if amx::available() {
         // SAFETY: the processor has AVX-512, as was asked.

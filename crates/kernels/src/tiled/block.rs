@@ -8,7 +8,7 @@ use crate::aligned::Aligned;
 use crate::amx::{ROWS, Tiles};
 use crate::parts::{
     COLUMNS, Columns, DEPTH, DIGITS, FIRST, InParts, Largest, Packed, Pairs, STRIP, SUMS, TILE,
-    WIDE, WIDTH, across, clear, cut_both, grow, multiply_both, put_right, put_sums, room, unit,
+    WIDE, WIDTH, across, clear, cut_both, grow, multiply_both, put_sums, room, unit,
 };
 use crate::philox::PAIRED;
 use crate::tiled::{PRECISION, Step};
@@ -157,8 +157,8 @@ impl Block {
             let strips = half.units.div_ceil(STRIP);
             for (within, tiles) in (0..strips).zip(tiles.chunks_mut(strip)) {
                 let [data, chains] = self.states.each_ref().map(|states| Packed(states.view()));
-                put_right(data, first + within * STRIP, 1, 0, tiles);
-                put_right(chains, first + within * STRIP, -1, before, tiles);
+                data.put_columns(first + within * STRIP, Some(1), 0, tiles);
+                chains.put_columns(first + within * STRIP, Some(-1), before, tiles);
             }
             let Largest {
                 of_rows,
