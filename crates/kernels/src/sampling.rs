@@ -271,6 +271,30 @@ fn vector_instructions() -> &'static str {
 /// Bias and sigmoid over one row.
 #[inline(always)]
 pub(crate) fn sigmoid_row(row: &mut [f32], bias: &[f32]) {
+    // What does not fill a vector is worked off with what comes before it, from the fields of both.
+    let last = row.last_chunk::<LANES>().copied();
+    let (rows, rest) = row.as_chunks_mut::<LANES>();
+    let (biases, bias_rest) = bias.as_chunks::<LANES>();
+    for (row, bias) in rows.iter_mut().zip(biases) {
+        sigmoid_lanes(row, bias);
+    }
+    match (last, bias.last_chunk()) {
+        _ if rest.is_empty() => {}
+        (Some(mut last), Some(bias)) => {
+            sigmoid_lanes(&mut last, bias);
+            let place = row.len() - LANES;
+            row[place..].copy_from_slice(&last);
+        }
+        _ => {
+            for (x, b) in rest.iter_mut().zip(bias_rest) {
+                *x = sigmoid(*x + *b);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn sigmoid_lanes(row: &mut [f32; LANES], bias: &[f32; LANES]) {
     for (x, b) in row.iter_mut().zip(bias) {
         *x = sigmoid(*x + *b);
     }

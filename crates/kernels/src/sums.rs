@@ -3,6 +3,7 @@
 use ndarray::{Array1, ArrayView2};
 use pulp::Arch;
 
+use crate::philox::LANES;
 use crate::vectorized;
 
 /// Columns whose sums stay in registers while the rows go by.
@@ -19,25 +20,38 @@ pub fn column_sums(values: ArrayView2<f32>) -> Array1<f32> {
         #[inline(always)]
         || {
             for (first, out) in (0..).step_by(TOGETHER).zip(all.chunks_mut(TOGETHER)) {
-                let Some(out) = out.as_mut_array::<TOGETHER>() else {
+                // Each column's sum is the same wherever it is made.
+                if let Some(out) = out.as_mut_array::<TOGETHER>() {
+                    *out = sums(rows(), first);
+                } else if let Some(most) = out.len().checked_sub(LANES) {
+                    // The last lie over some that are there already.
+                    for place in (0..most).step_by(LANES).chain([most]) {
+                        out[place..place + LANES]
+                            .copy_from_slice(&sums::<LANES>(rows(), first + place));
+                    }
+                } else {
                     for row in rows() {
                         for (sum, x) in out.iter_mut().zip(&row[first..]) {
                             *sum += x;
                         }
                     }
-                    continue;
-                };
-                let mut sums = [0.0; TOGETHER];
-                for row in rows() {
-                    for (sum, x) in sums.iter_mut().zip(&row[first..first + TOGETHER]) {
-                        *sum += x;
-                    }
                 }
-                *out = sums;
             }
         },
     );
     all.into()
+}
+
+/// Of `N` columns from the `first` on.
+#[inline(always)]
+fn sums<'a, const N: usize>(rows: impl Iterator<Item = &'a [f32]>, first: usize) -> [f32; N] {
+    let mut sums = [0.0; N];
+    for row in rows {
+        for (sum, x) in sums.iter_mut().zip(&row[first..first + N]) {
+            *sum += x;
+        }
+    }
+    sums
 }
 
 #[cfg(test)]
@@ -48,7 +62,7 @@ mod tests {
 
     #[test]
     fn sums_are_those_of_the_columns_in_order() {
-        for (rows, columns) in [(0, 3), (1, 1), (7, 63), (5, 64), (100, 200)] {
+        for (rows, columns) in [(0, 3), (1, 1), (4, 15), (4, 16), (4, 37), (7, 63), (5, 64), (100, 200)] {
             let value = |(row, column)| 1.0 / (1.0 + row as f32) - column as f32;
             let values = Array2::from_shape_fn((rows, columns), value);
             let expected = values.fold_axis(Axis(0), 0.0, |sum, x| sum + x);

@@ -24,8 +24,8 @@ use crate::{BitRows, Pixels, Precision, Workers, vectorized};
 
 /// Of all products here.
 const PRECISION: Precision = Precision::Training;
-/// Fewer weights are sooner multiplied than cut.
-const LEAST_WEIGHTS: usize = 7_500;
+/// A product of fewer multiplications is sooner made than its matrices are cut.
+const LEAST_WORK: usize = 20_000;
 /// An update of fewer multiplications is not worth a second thread: what it makes lies in another cache.
 const PARALLEL_FROM: usize = 1 << 22;
 
@@ -74,8 +74,8 @@ impl Tiled {
         // Fewer observations do not make up for cutting all weights; more rows are better multiplied in parts; more terms
         // might not fit into a sum.
         amx::available()
-            && visible * hidden >= LEAST_WEIGHTS
-            && (40..=MOST_TERMS).contains(&visible)
+            && visible * hidden * batch >= LEAST_WORK
+            && (20..=MOST_TERMS).contains(&visible)
             && (10..=MOST_TERMS).contains(&hidden)
             && (20..=MOST_ROWS).contains(&batch)
     }

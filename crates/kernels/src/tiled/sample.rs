@@ -35,7 +35,10 @@ pub(super) fn sample(
     let (row, before) = place(units, first.0);
     if row == place(units, first.0 + rows.len() as u32).0 {
         // One long row, without gaps.
-        let mut fields: Vec<_> = rows.iter().flat_map(|row| &row[..units]).copied().collect();
+        let mut fields = Vec::with_capacity(rows.len() * units);
+        for row in rows {
+            fields.extend_from_slice(&row[..units]);
+        }
         let bias = bias.repeat(rows.len());
         let mut bits = vec![0; fields.len().div_ceil(64) + 1];
         let place = (draw, row, before as usize);
