@@ -40,7 +40,7 @@ use crate::parts::cut::{Lines, Side, units};
 pub(crate) use crate::parts::grow::{Largest, WIDE, across, grow};
 pub(crate) use crate::parts::pairs::Pairs;
 pub(crate) use crate::parts::pixels::put_row;
-pub(crate) use crate::parts::sides::sides;
+pub(crate) use crate::parts::sides::{Sides, sides};
 pub(crate) use crate::parts::states::Packed;
 use crate::{FAINT, Precision, Workers, vectorized};
 

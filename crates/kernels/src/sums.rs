@@ -12,7 +12,10 @@ const TOGETHER: usize = 64;
 /// Σ over the rows of `values` (rows × columns), by column, added row by row in order.
 #[must_use]
 pub fn column_sums(values: ArrayView2<f32>) -> Array1<f32> {
-    let values = values.as_standard_layout();
+    let values = match values.strides() {
+        [_, 1] => values.into(),
+        _ => values.as_standard_layout(),
+    };
     let rows = || values.outer_iter().filter_map(|row| row.to_slice());
     let mut all = vec![0.0; values.ncols()];
     vectorized(
@@ -62,7 +65,16 @@ mod tests {
 
     #[test]
     fn sums_are_those_of_the_columns_in_order() {
-        for (rows, columns) in [(0, 3), (1, 1), (4, 15), (4, 16), (4, 37), (7, 63), (5, 64), (100, 200)] {
+        for (rows, columns) in [
+            (0, 3),
+            (1, 1),
+            (4, 15),
+            (4, 16),
+            (4, 37),
+            (7, 63),
+            (5, 64),
+            (100, 200),
+        ] {
             let value = |(row, column)| 1.0 / (1.0 + row as f32) - column as f32;
             let values = Array2::from_shape_fn((rows, columns), value);
             let expected = values.fold_axis(Axis(0), 0.0, |sum, x| sum + x);

@@ -9,18 +9,20 @@ mod block;
 mod sample;
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use pulp::Arch;
 
 use crate::amx;
-use crate::parts::{DEPTH, InParts, MOST_ROWS, MOST_TERMS, Packed, WIDE, clear, room, sides};
+use crate::parts::{
+    DEPTH, InParts, MOST_ROWS, MOST_TERMS, Packed, Sides, WIDE, clear, room, sides,
+};
 use crate::philox::Stream;
-use crate::product::Target;
 use crate::sampling::sigmoid_row;
 use crate::tiled::block::{BLOCK, Block, WORDS, Weights, fields_down, units_of_rows};
 use crate::tiled::sample::sample;
-use crate::{BitRows, Pixels, Precision, Workers, vectorized};
+use crate::{BitRows, Pixels, Precision, Workers, column_sums, vectorized};
 
 /// Of all products here.
 const PRECISION: Precision = Precision::Training;
@@ -30,10 +32,10 @@ const LEAST_WORK: usize = 20_000;
 const PARALLEL_FROM: usize = 1 << 22;
 
 /// What becomes of the chains' visible units.
-#[derive(Debug)]
-pub enum Phase<'a> {
-    /// Their means, of which the matrix (batch × V) receives those.
-    Mean(ArrayViewMut2<'a, f32>),
+#[derive(Debug, Clone, Copy)]
+pub enum Phase {
+    /// Their means.
+    Mean,
     /// Samples: a draw of a stream, rows from 0 on.
     Sampled((Stream, u64)),
 }
@@ -55,8 +57,10 @@ pub struct Tiled {
     hidden: usize,
     batch: usize,
     blocks: Vec<Block>,
-    /// Sampled visible units of the chains, by block.
-    sampled: Vec<Array2<u64>>,
+    /// Σ v of the chains, by unit.
+    chain_sums: Array1<f32>,
+    /// Σ h of the mini-batch − Σ h of the chains, by unit, when the last step was made.
+    hidden_sums: Array1<f32>,
     /// Visible units of the mini-batch and of the chains as rows.
     rows: [InParts; 2],
     /// All of them as columns: the mini-batch, then the chains.
@@ -112,7 +116,8 @@ impl Tiled {
             hidden,
             batch,
             blocks: blocks.collect(),
-            sampled: vec![Array2::zeros((batch, WORDS)); visible.div_ceil(BLOCK)],
+            chain_sums: Array1::zeros(visible),
+            hidden_sums: Array1::zeros(hidden),
             rows: [0, 1].map(|_| InParts::new(PRECISION, batch, visible)),
             columns: InParts::new(PRECISION, visible, 2 * batch.next_multiple_of(DEPTH)),
             states: InParts::new(PRECISION, batch, hidden),
@@ -147,14 +152,24 @@ impl Tiled {
         self.blocks[block].states[1][[row, within / 64]] >> (within % 64) & 1 == 1
     }
 
-    /// Takes up a mini-batch, batch × V. Answers whether all its numbers lie between 0 and 1: others are not for tiles.
+    /// Takes up a mini-batch, batch × V. Answers Σ v, by unit, if all its numbers lie between 0 and 1: others are not for
+    /// tiles.
+    ///
+    /// # Panics
+    /// If the shapes do not fit together.
     #[must_use]
-    pub fn take_up(&mut self, workers: &Workers, data: ArrayView2<f32>) -> bool {
-        let fits = self.rows[0].cut(workers, data, 1.0, 0);
-        if fits {
-            self.columns.put_turned(workers, &self.rows[0], 0);
-        }
-        fits
+    pub fn take_up(&mut self, workers: &Workers, data: ArrayView2<f32>) -> Option<Array1<f32>> {
+        assert_eq!(data.dim(), (self.batch, self.visible), "a mini-batch");
+        let fits = AtomicBool::new(true);
+        let sums = self.put(workers, |sides, group, sums| {
+            let first = group * DEPTH;
+            let data = data.slice(s![.., first..first + sums.len()]);
+            if !sides.put_values(data, 0) {
+                fits.store(false, Ordering::Relaxed);
+            }
+            sums.copy_from_slice(&column_sums(data).to_vec());
+        });
+        fits.into_inner().then_some(sums)
     }
 
     /// Takes up a mini-batch of pixels: the rows `chosen` of `pixels`. Answers Σ v, by unit.
@@ -173,20 +188,11 @@ impl Tiled {
             pixels.columns() == self.visible && chosen.len() == self.batch,
             "rows that fit"
         );
-        let crew = self.crew(workers);
-        let sides = sides(&mut self.rows[0], &mut self.columns);
-        let mut parts: Vec<_> = sides
-            .into_iter()
-            .map(|sides| (sides, [0.0; DEPTH]))
-            .collect();
-        crew.as_ref()
-            .unwrap_or(workers)
-            .for_each_chunk(&mut parts, 1, |group, parts| {
-                let (sides, sums) = &mut parts[0];
-                sides.put_pixels(pixels, chosen, group, sums);
-            });
-        let sums = parts.into_iter().flat_map(|(_, sums)| sums);
-        sums.take(self.visible).collect()
+        self.put(workers, |sides, group, sums| {
+            let mut all = [0.0; DEPTH];
+            sides.put_pixels(pixels, chosen, group, &mut all);
+            sums.copy_from_slice(&all[..sums.len()]);
+        })
     }
 
     /// Takes up a mini-batch of states: the rows `chosen` of `states`. Answers Σ v, by unit.
@@ -205,14 +211,29 @@ impl Tiled {
         for (mut out, row) in batch.outer_iter_mut().zip(chosen) {
             out.assign(&ArrayView1::from(states.row(row)));
         }
+        self.put(workers, |sides, word, sums| {
+            sides.put_states(Packed(batch.view()), word, 0);
+            sums.copy_from_slice(&count(batch.slice(s![.., word..=word]))[..sums.len()]);
+        })
+    }
+
+    /// Puts a mini-batch, 64 units at a time, and the sums of these.
+    fn put(
+        &mut self,
+        workers: &Workers,
+        put: impl Fn(&mut Sides, usize, &mut [f32]) + Send + Sync,
+    ) -> Array1<f32> {
         let crew = self.crew(workers);
-        let mut sides = sides(&mut self.rows[0], &mut self.columns);
+        let mut sums = vec![0.0; self.visible];
+        let sides = sides(&mut self.rows[0], &mut self.columns);
+        let mut parts: Vec<_> = sides.into_iter().zip(sums.chunks_mut(DEPTH)).collect();
         crew.as_ref()
             .unwrap_or(workers)
-            .for_each_chunk(&mut sides, 1, |word, sides| {
-                sides[0].put_states(Packed(batch.view()), word, 0);
+            .for_each_chunk(&mut parts, 1, |group, parts| {
+                let (sides, sums) = &mut parts[0];
+                put(sides, group, sums);
             });
-        sums(&batch, self.visible)
+        sums.into()
     }
 
     /// Visible units of the chains, given the hidden units of the rows `from` (the mini-batch or the chains) and the
@@ -240,61 +261,62 @@ impl Tiled {
         let crew = self.crew(workers);
         let workers = crew.as_ref().unwrap_or(workers);
         let (blocks, states, batch) = (&self.blocks, &self.states, self.batch);
-        let units = units_of_rows(blocks);
+        let (units, before) = (units_of_rows(blocks), batch.div_ceil(DEPTH));
         let bias = bias.as_standard_layout();
         let bias = bias.as_slice().expect("a standard layout is a slice");
-        let ranges = |index: usize| index * BLOCK..((index + 1) * BLOCK).min(bias.len());
-        let arch = Arch::new();
-        match phase {
-            Phase::Mean(mut means) => {
-                assert_eq!(means.dim(), (batch, bias.len()), "one mean per unit");
-                let target = Target::new(&mut means);
-                workers.for_each(bias.len().div_ceil(BLOCK), |index| {
-                    let range = ranges(index);
-                    let bias = &bias[range.clone()];
-                    // SAFETY: the ranges of different blocks are disjoint and `for_each` visits each once; the means
-                    // stay mutably borrowed until it returns.
-                    let mut out = unsafe { target.columns(range.clone()) };
-                    let rows = out.outer_iter_mut().map(|row| {
-                        row.into_slice()
-                            .expect("means of a row that lie side by side")
-                    });
-                    let mut rows: Vec<_> = rows.collect();
-                    fields_down(blocks, states, &units, range, &mut rows);
+        let sums = self.chain_sums.as_slice_mut().expect("one vector");
+        let mut sides = sides(&mut self.rows[1], &mut self.columns);
+        let parts = sides.chunks_mut(WORDS).zip(sums.chunks_mut(BLOCK));
+        let mut parts: Vec<_> = parts.collect();
+        let (arch, fits) = (Arch::new(), AtomicBool::new(self.fits));
+        workers.for_each_chunk(&mut parts, 1, |index, parts| {
+            let (sides, sums) = &mut parts[0];
+            let range = index * BLOCK..index * BLOCK + sums.len();
+            let own_bias = &bias[range.clone()];
+            let mut memory = room(batch * BLOCK);
+            let fields = &mut memory.slice_mut()[..batch * BLOCK];
+            let fields: &mut [f32] = bytemuck::cast_slice_mut(fields);
+            let mut rows: Vec<_> = fields.chunks_mut(BLOCK).collect();
+            fields_down(blocks, states, &units, range.clone(), &mut rows);
+            match phase {
+                Phase::Mean => {
                     for row in rows {
+                        let row = &mut row[..range.len()];
                         vectorized(
                             arch,
                             #[inline(always)]
-                            || sigmoid_row(row, bias),
+                            || sigmoid_row(row, own_bias),
                         );
                     }
-                });
-                let before = self.batch.div_ceil(DEPTH);
-                self.fits &= self.rows[1].cut(workers, means.view(), 1.0, 0);
-                self.columns.put_turned(workers, &self.rows[1], before);
-            }
-            Phase::Sampled(draw) => {
-                let before = batch.div_ceil(DEPTH);
-                let mut sides = sides(&mut self.rows[1], &mut self.columns);
-                let parts = self.sampled.iter_mut().zip(sides.chunks_mut(WORDS));
-                let mut parts: Vec<_> = parts.collect();
-                workers.for_each_chunk(&mut parts, 1, |index, parts| {
-                    let (samples, sides) = &mut parts[0];
-                    let range = ranges(index);
-                    let mut memory = room(batch * BLOCK);
-                    let fields = &mut memory.slice_mut()[..batch * BLOCK];
-                    let fields: &mut [f32] = bytemuck::cast_slice_mut(fields);
-                    let mut rows: Vec<_> = fields.chunks_mut(BLOCK).collect();
-                    fields_down(blocks, states, &units, range.clone(), &mut rows);
+                    let means = ArrayView2::from_shape((batch, BLOCK), &*fields);
+                    let means = means.expect("whole rows").slice_move(s![.., ..range.len()]);
+                    sums.copy_from_slice(&column_sums(means).to_vec());
+                    let groups = means.axis_chunks_iter(Axis(1), DEPTH);
+                    for (sides, means) in sides.iter_mut().zip(groups) {
+                        if !sides.put_values(means, before) {
+                            fits.store(false, Ordering::Relaxed);
+                        }
+                    }
+                }
+                Phase::Sampled(draw) => {
+                    let mut samples = Array2::zeros((batch, WORDS));
                     let first = (0, range.start);
-                    sample(draw, bias.len(), first, &bias[range], &rows, samples);
+                    sample(draw, bias.len(), first, own_bias, &rows, &mut samples);
+                    sums.copy_from_slice(&count(samples.view())[..range.len()]);
                     for (word, sides) in sides.iter_mut().enumerate() {
                         sides.put_states(Packed(samples.view()), word, before);
                     }
-                    clear(&mut memory);
-                });
+                }
             }
-        }
+            clear(&mut memory);
+        });
+        self.fits = fits.into_inner();
+    }
+
+    /// Σ v of the chains, by unit, since the last way [down](Tiled::down).
+    #[must_use]
+    pub fn chain_sums(&self) -> ArrayView1<'_, f32> {
+        self.chain_sums.view()
     }
 
     /// Samples the hidden units of the rows `rows` (mini-batch, chains, or both) given the visible ones and the hidden
@@ -326,8 +348,11 @@ impl Tiled {
         // is faster. Units seldom change from one update to the next.
         let cut = step.is_some() && workers.threads() > 1;
         let units = cut.then(|| units_of_rows(&self.blocks));
-        workers.for_each_chunk(&mut self.blocks, 1, |index, block| {
-            let block = &mut block[0];
+        let sums = self.hidden_sums.as_slice_mut().expect("one vector");
+        let blocks = self.blocks.iter_mut().zip(sums.chunks_mut(BLOCK));
+        let mut blocks: Vec<_> = blocks.collect();
+        workers.for_each_chunk(&mut blocks, 1, |index, block| {
+            let (block, sums) = &mut block[0];
             let first = index * BLOCK;
             let bias = &bias[first..first + block.units];
             let mut memory = room(lefts.len() * batch * BLOCK);
@@ -348,31 +373,19 @@ impl Tiled {
                     step.scale = f32::NAN;
                 }
                 block.step(columns, units.as_deref(), step);
+                let [data, chains] = block.states.each_ref().map(|states| count(states.view()));
+                let differences = data.iter().zip(chains).map(|(data, chains)| data - chains);
+                for (sum, difference) in sums.iter_mut().zip(differences) {
+                    *sum = difference;
+                }
             }
         });
     }
 
-    /// Σ h of the mini-batch − Σ h of the chains, by unit.
+    /// Σ h of the mini-batch − Σ h of the chains, by unit, when the last step was made.
     #[must_use]
-    pub fn hidden_sums(&self) -> Array1<f32> {
-        let of_block = |block: &Block| {
-            let [data, chains] = block
-                .states
-                .each_ref()
-                .map(|states| sums(states, block.units));
-            data - chains
-        };
-        self.blocks.iter().flat_map(of_block).collect()
-    }
-
-    /// Σ v of the chains, whose visible units were sampled, by unit.
-    #[must_use]
-    pub fn sampled_sums(&self) -> Array1<f32> {
-        self.sampled
-            .iter()
-            .zip((0..self.visible).step_by(BLOCK))
-            .flat_map(|(states, first)| sums(states, BLOCK.min(self.visible - first)))
-            .collect()
+    pub fn hidden_sums(&self) -> ArrayView1<'_, f32> {
+        self.hidden_sums.view()
     }
 
     /// One thread, where there is too little to do for more.
@@ -385,8 +398,8 @@ impl Tiled {
 /// Rows of which each unit's are counted together, in four bits.
 const COUNTED: usize = 15;
 
-/// How many rows each of so many units is on in.
-fn sums(states: &Array2<u64>, units: usize) -> Array1<f32> {
+/// How many rows each unit is on in.
+fn count(states: ArrayView2<u64>) -> Vec<f32> {
     let mut sums = vec![0_i32; 64 * states.ncols()];
     vectorized(
         Arch::new(),
@@ -395,7 +408,8 @@ fn sums(states: &Array2<u64>, units: usize) -> Array1<f32> {
             for (column, sums) in states.axis_iter(Axis(1)).zip(sums.as_chunks_mut::<64>().0) {
                 for first in (0..column.len()).step_by(COUNTED) {
                     let row = |place| column.get(first + place).map_or(0, |word| *word);
-                    for (bit, word) in count(std::array::from_fn(row)).into_iter().enumerate() {
+                    for (bit, word) in count_bits(std::array::from_fn(row)).into_iter().enumerate()
+                    {
                         let halves = [word as u32, (word >> 32) as u32];
                         for (half, sums) in halves.iter().zip(sums.as_chunks_mut::<32>().0) {
                             for (place, sum) in sums.iter_mut().enumerate() {
@@ -407,12 +421,12 @@ fn sums(states: &Array2<u64>, units: usize) -> Array1<f32> {
             }
         },
     );
-    sums.into_iter().take(units).map(|sum| sum as f32).collect()
+    sums.into_iter().map(|sum| sum as f32).collect()
 }
 
 /// In how many of the words each bit is set, bit by bit of that number.
 #[inline(always)]
-fn count(mut words: [u64; COUNTED]) -> [u64; 4] {
+fn count_bits(mut words: [u64; COUNTED]) -> [u64; 4] {
     let mut pairs = COUNTED / 2;
     std::array::from_fn(|_| {
         let mut sum = words[0];

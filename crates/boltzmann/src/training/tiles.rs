@@ -1,7 +1,7 @@
 //! Training with weights and states as the processor's matrix tiles take them: the same updates, to the last bit.
 
 use ndarray::{Array1, s};
-use resrel_kernels::{Phase, Pixels, Precision, Step, Tiled, Workers, column_sums};
+use resrel_kernels::{Phase, Pixels, Precision, Step, Tiled, Workers};
 
 use crate::Inputs;
 use crate::config::{NegativePhase, NegativeVisible};
@@ -99,16 +99,15 @@ impl Trainer {
         };
         let (stream, first) = (self.stream, self.draw_number(0));
         let draw = |number: u32| (stream, first + u64::from(number));
-        let mut means = self.visible.slice_mut(s![batch.., ..]);
         let Some(on) = &mut self.tiles else {
             return false;
         };
         on.ahead = true;
         let machine = &mut on.machine;
         let (visible_bias, hidden_bias) = (&mut self.rbm.visible_bias, &mut self.rbm.hidden_bias);
-        let mut down = |machine: &mut Tiled, from, number| {
+        let down = |machine: &mut Tiled, from, number| {
             let phase = match self.config.negative_visible {
-                NegativeVisible::Mean => Phase::Mean(means.view_mut()),
+                NegativeVisible::Mean => Phase::Mean,
                 NegativeVisible::Sampled => Phase::Sampled(draw(number)),
             };
             machine.down(workers, &from, visible_bias.view(), phase);
@@ -138,11 +137,7 @@ impl Trainer {
                 }
             }
         }
-        let chains = match self.config.negative_visible {
-            NegativeVisible::Mean => column_sums(means.view()),
-            NegativeVisible::Sampled => machine.sampled_sums(),
-        };
-        visible_bias.scaled_add(scale, &(data_sums - chains));
+        visible_bias.scaled_add(scale, &(data_sums - machine.chain_sums()));
         hidden_bias.scaled_add(scale, &machine.hidden_sums());
         self.update += 1;
         true
@@ -166,8 +161,7 @@ impl Trainer {
             _ => {
                 self.gather(workers, inputs);
                 let data = self.visible.slice(s![..self.config.batch, ..]);
-                let machine = &mut self.tiles.as_mut()?.machine;
-                machine.take_up(workers, data).then(|| column_sums(data))
+                self.tiles.as_mut()?.machine.take_up(workers, data)
             }
         }
     }

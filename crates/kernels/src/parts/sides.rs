@@ -1,9 +1,13 @@
 //! Sixty-four units at a time as rows and as columns: what a left matrix has of them, and its turned one.
 
+use ndarray::ArrayView2;
+
+use crate::Precision;
 use crate::gather::come_near;
+use crate::parts::cut::{Lines, Side};
 use crate::parts::pixels::add_greys;
 use crate::parts::turn::{EMPTY, Tile, put_columns};
-use crate::parts::{DEPTH, InParts, Packed, ROWS, STRIP, TILE, WIDTH, anything};
+use crate::parts::{BYTES, DEPTH, DIGITS, InParts, Packed, ROWS, STRIP, TILE, WIDTH, anything};
 use crate::pixels::Pixels;
 
 /// Rows whose pixels are on their way while those of one are copied.
@@ -12,26 +16,38 @@ const AHEAD: usize = 16;
 /// What two matrices in parts have of 64 units: a thread that puts them into both has them near.
 #[derive(Debug)]
 pub(crate) struct Sides<'a> {
-    /// Where a tile of the inner dimension is: first digits, by strip, and how many digits it has.
-    rows: Vec<(&'a mut [u32], &'a mut u8)>,
+    precision: Precision,
+    /// Where a tile of the inner dimension is, by strip and digit, and how many digits it has.
+    rows: Vec<([&'a mut [u32]; DIGITS], &'a mut u8)>,
     /// Where they are rows: all tiles of two strips, or of the last one, and how many digits these have.
     columns: Vec<(&'a mut [u32], &'a mut [u8])>,
 }
 
 /// All units, of which `rows` has one a column and `columns` one a row.
 pub(crate) fn sides<'a>(rows: &'a mut InParts, columns: &'a mut InParts) -> Vec<Sides<'a>> {
-    assert_eq!(rows.inner, columns.rows, "the same units");
+    assert!(
+        rows.inner == columns.rows && rows.precision == columns.precision,
+        "the same units"
+    );
+    let (precision, depth) = (rows.precision, rows.depth());
     let mut strips = columns.strips().into_iter();
-    let mut sides: Vec<_> = (0..rows.depth())
+    let mut sides: Vec<_> = (0..depth)
         .map(|_| Sides {
+            precision,
             rows: Vec::new(),
             columns: strips.by_ref().take(DEPTH / STRIP).collect(),
         })
         .collect();
     for (tiles, digits) in rows.strips() {
-        let firsts = tiles.chunks_mut(2 * TILE).zip(digits);
-        for (sides, first) in sides.iter_mut().zip(firsts) {
-            sides.rows.push(first);
+        let mut by_digit = tiles.chunks_mut(depth * 2 * TILE);
+        let mut by_digit: [_; DIGITS] =
+            std::array::from_fn(|_| Some(by_digit.next()?.chunks_mut(2 * TILE)));
+        for (sides, count) in sides.iter_mut().zip(digits) {
+            let tiles = by_digit.each_mut().map(|tiles| {
+                let tile = tiles.as_mut().and_then(Iterator::next);
+                tile.unwrap_or_default()
+            });
+            sides.rows.push((tiles, count));
         }
     }
     sides
@@ -40,7 +56,7 @@ pub(crate) fn sides<'a>(rows: &'a mut InParts, columns: &'a mut InParts) -> Vec<
 impl Sides<'_> {
     /// Puts word `word` of `states`; columns to where `before` tiles of the inner dimension are before them.
     pub fn put_states(&mut self, states: Packed, word: usize, before: usize) {
-        for (strip, (tiles, digits)) in self.rows.iter_mut().enumerate() {
+        for (strip, ([tiles, ..], digits)) in self.rows.iter_mut().enumerate() {
             states.put_strip(strip, word, tiles);
             **digits = 1;
         }
@@ -63,7 +79,7 @@ impl Sides<'_> {
         let pixels = |place: usize| chosen.get(place).map(|row| &pixels.row(*row)[group]);
         let ask = |place| pixels(place).into_iter().for_each(|group| come_near(group));
         (0..AHEAD).for_each(ask);
-        for (first, (tiles, digits)) in (0..).step_by(STRIP).zip(&mut self.rows) {
+        for (first, ([tiles, ..], digits)) in (0..).step_by(STRIP).zip(&mut self.rows) {
             let rows = tiles.as_chunks_mut::<WIDTH>().0;
             for (place, out) in (first..).zip(rows.iter_mut()) {
                 ask(place + AHEAD);
@@ -73,7 +89,7 @@ impl Sides<'_> {
             add_greys(&rows[..there], sums);
             **digits = anything(tiles).into();
         }
-        let tiles = self.rows.iter().flat_map(|(tiles, _)| {
+        let tiles = self.rows.iter().flat_map(|([tiles, ..], _)| {
             let tiles: &[Tile] = tiles.as_chunks::<WIDTH>().0.as_chunks().0;
             tiles
         });
@@ -86,15 +102,68 @@ impl Sides<'_> {
             put_columns(tiles, 0, inner, &mut self.columns);
         }
     }
+
+    /// Puts numbers, rows × units: what [`InParts::cut`] makes of them, and of them turned; columns to where `before` tiles
+    /// of the inner dimension are before them. Answers whether all lie between 0 and 1; if not, anything is there.
+    pub fn put_values(&mut self, values: ArrayView2<f32>, before: usize) -> bool {
+        let lines = Lines {
+            matrix: values,
+            side: Side::Left(1.0),
+            precision: self.precision,
+        };
+        // Digits of 64 rows, by sixteen.
+        let mut cut = [[EMPTY; BYTES]; DIGITS];
+        for (inner, strips) in self.rows.chunks_mut(DEPTH / STRIP).enumerate() {
+            let mut counts = [0; BYTES];
+            for (tile, count) in counts.iter_mut().enumerate() {
+                let first = inner * DEPTH + tile * ROWS;
+                let rows = first..(first + ROWS).min(values.nrows());
+                if !rows.is_empty() {
+                    let places = |digit: usize| (digit * BYTES + tile) * TILE;
+                    let out = cut.as_flattened_mut().as_flattened_mut().as_flattened_mut();
+                    let Some(found) = lines.cut_tile(rows, 0, places, out) else {
+                        return false;
+                    };
+                    *count = found;
+                }
+                // Digits that these have not others may have.
+                for digit in &mut cut[usize::from(*count)..self.precision.digits()] {
+                    digit[tile] = EMPTY;
+                }
+            }
+            for (half, (tiles, digits)) in strips.iter_mut().enumerate() {
+                let [a, b] = [2 * half, 2 * half + 1];
+                **digits = counts[a].max(counts[b]);
+                for (tiles, cut) in tiles.iter_mut().zip(&cut).take((**digits).into()) {
+                    tiles.copy_from_slice(cut[a..=b].as_flattened().as_flattened());
+                }
+            }
+            for (_, digits) in &mut self.columns {
+                digits[before + inner] = 0;
+            }
+            for digit in 0..counts.into_iter().max().unwrap_or(0) {
+                let tiles = cut[usize::from(digit)].each_ref();
+                put_columns(tiles, digit, before + inner, &mut self.columns);
+            }
+        }
+        true
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, s};
+    use ndarray::{Array2, Axis, s};
     use proptest::prelude::*;
 
     use super::*;
     use crate::{BitRows, Precision, Workers, column_sums};
+
+    /// The tile of sixteen rows from `row` on, where `inner` tiles of the inner dimension are before it.
+    fn tile(parts: &InParts, row: usize, digit: usize, inner: usize) -> &Tile {
+        let (tiles, _) = parts.strip(row / STRIP);
+        let half = (digit * parts.depth() + inner) * STRIP / ROWS + row % STRIP / ROWS;
+        &tiles.as_chunks().0.as_chunks().0[half]
+    }
 
     /// Asserts that digits are the same.
     fn assert_same(put: &InParts, cut: &InParts) -> Result<(), TestCaseError> {
@@ -102,18 +171,21 @@ mod tests {
         for row in (0..put.rows).step_by(ROWS) {
             let [a, b] = [put, cut].map(|parts| parts.strip(row / STRIP).1);
             prop_assert_eq!(a, b);
-            for inner in (0..depth).filter(|inner| a[*inner] > 0) {
-                prop_assert_eq!(put.tile(row, 0, inner), cut.tile(row, 0, inner));
+            for (inner, digits) in (0..depth).zip(a) {
+                for digit in 0..(*digits).into() {
+                    let [put, cut] = [put, cut].map(|parts| tile(parts, row, digit, inner));
+                    prop_assert_eq!(put, cut);
+                }
             }
         }
         Ok(())
     }
 
-    fn room(rows: usize, columns: usize, before: usize) -> [InParts; 2] {
+    fn room(precision: Precision, rows: usize, columns: usize, before: usize) -> [InParts; 2] {
         let inner = (before + rows.div_ceil(DEPTH)) * DEPTH;
         [
-            InParts::new(Precision::Training, rows, columns),
-            InParts::new(Precision::Training, columns, inner),
+            InParts::new(precision, rows, columns),
+            InParts::new(precision, columns, inner),
         ]
     }
 
@@ -133,7 +205,7 @@ mod tests {
             let chosen: Vec<_> = (0..rows).rev().step_by(2).collect();
             let values = values.slice(s![..;-1, ..]).slice(s![..;2, ..]).to_owned();
             let [[mut put, mut turned], [mut cut, mut cut_turned]] =
-                [0; 2].map(|_| room(values.nrows(), columns, 0));
+                [0; 2].map(|_| room(Precision::Training, values.nrows(), columns, 0));
             let expected = column_sums(values.view());
             for (group, mut sides) in sides(&mut put, &mut turned).into_iter().enumerate() {
                 let mut sums = [0.0; DEPTH];
@@ -162,9 +234,9 @@ mod tests {
             }
             let states = BitRows::from_threshold(values.view(), 0.5);
             let words = (rows, states.words_per_row());
-            let words = ndarray::ArrayView2::from_shape(words, states.words()).expect("words");
+            let words = ArrayView2::from_shape(words, states.words()).expect("words");
             let [[mut put, mut turned], [mut cut, mut cut_turned]] =
-                [0; 2].map(|_| room(rows, columns, before));
+                [0; 2].map(|_| room(Precision::Training, rows, columns, before));
             for (word, mut sides) in sides(&mut put, &mut turned).into_iter().enumerate() {
                 sides.put_states(Packed(words), word, before);
             }
@@ -172,6 +244,36 @@ mod tests {
             prop_assert!(cut_turned.cut(&workers, values.t(), 1.0, before));
             assert_same(&put, &cut)?;
             assert_same(&turned, &cut_turned)?;
+        }
+
+        #[test]
+        fn numbers_are_put_as_they_are_cut(
+            rows in 1..150_usize, columns in 1..150_usize, before in 0..3_usize, kinds in 1..40_u32, seed: u64,
+            single: bool, other: prop::sample::Index,
+        ) {
+            let precision = if single { Precision::Single } else { Precision::Training };
+            let mut rng = crate::Stream::new(seed, crate::Purpose::Digits, 0).rng(0);
+            let workers = Workers::single();
+            let mut values = Array2::from_shape_simple_fn((rows, columns), || match rng.below(kinds) {
+                0 => rng.below(256) as f32 / 255.0,
+                1 => rng.uniform() as f32,
+                2 => rng.uniform() as f32 * 1e-3,
+                _ => 0.0,
+            });
+            let put = |values: &Array2<f32>, [rows, columns]: [&mut InParts; 2]| {
+                let values = values.axis_chunks_iter(Axis(1), DEPTH);
+                let mut parts = sides(rows, columns).into_iter().zip(values);
+                parts.all(|(mut sides, values)| sides.put_values(values, before))
+            };
+            let [[mut rows_put, mut turned], [mut cut, mut cut_turned]] =
+                [0; 2].map(|_| room(precision, rows, columns, before));
+            prop_assert!(put(&values, [&mut rows_put, &mut turned]));
+            prop_assert!(cut.cut(&workers, values.view(), 1.0, 0));
+            prop_assert!(cut_turned.cut(&workers, values.t(), 1.0, before));
+            assert_same(&rows_put, &cut)?;
+            assert_same(&turned, &cut_turned)?;
+            *other.get_mut(values.as_slice_mut().expect("standard layout")) = f32::NAN;
+            prop_assert!(!put(&values, [&mut rows_put, &mut turned]));
         }
     }
 }

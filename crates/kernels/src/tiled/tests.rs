@@ -93,6 +93,14 @@ fn check_samples(
     Ok(open)
 }
 
+/// The chains' visible units.
+fn visible_units(tiled: &Tiled) -> Array2<f32> {
+    let mut units = Array2::zeros((tiled.batch, tiled.visible));
+    let one = Array2::eye(tiled.visible);
+    tiled.rows[1].product(0.0, 1.0, one.view(), units.view_mut());
+    units
+}
+
 fn unpack<'a>(states: impl Iterator<Item = &'a Array2<u64>>, units: usize) -> Array2<f32> {
     let blocks: Vec<_> = states.collect();
     Array2::from_shape_fn((blocks[0].nrows(), units), |(row, unit)| {
@@ -120,7 +128,8 @@ proptest! {
             let sums = tiled.take_up_states(&workers, &turned, (0..batch).rev());
             prop_assert_eq!(sums, plain.data.sum_axis(Axis(0)));
         } else {
-            prop_assert!(tiled.take_up(&workers, plain.data.view()));
+            let sums = tiled.take_up(&workers, plain.data.view());
+            prop_assert_eq!(sums, Some(column_sums(plain.data.view())));
         }
         let mut from = plain.chains.clone();
         let mut rows = batch..2 * batch;
@@ -132,18 +141,21 @@ proptest! {
             rows = 0..batch;
         }
         let expected = plain.down(&from);
-        let mut chains = Array2::zeros((batch, visible));
         let phase = if sampled {
             Phase::Sampled((stream, 5))
         } else {
-            Phase::Mean(chains.view_mut())
+            Phase::Mean
         };
         tiled.down(&workers, &rows, plain.visible_bias.view(), phase);
+        let mut chains = visible_units(&tiled);
         if sampled {
-            chains = unpack(tiled.sampled.iter(), visible);
+            chains.mapv_inplace(|x| f32::from(u8::from(x > 0.5)));
             open += check_samples(&chains, &expected, stream, 5, 0)?;
-            prop_assert_eq!(tiled.sampled_sums(), chains.sum_axis(Axis(0)));
+            prop_assert_eq!(tiled.chain_sums(), chains.sum_axis(Axis(0)));
         } else {
+            // Each was cut into two digits.
+            let off = &tiled.chain_sums() - &chains.sum_axis(Axis(0));
+            prop_assert!(off.iter().all(|off| off.abs() < batch as f32 * 1e-5));
             for (mean, expected) in chains.iter().zip(&expected) {
                 prop_assert!((f64::from(*mean) - expected).abs() < NEAR, "{mean} for {expected}");
             }
@@ -200,11 +212,9 @@ fn what_is_no_probability_makes_weights_that_are_no_numbers() {
     let workers = Workers::single();
     let stream = Stream::new(1, Purpose::Training, 0);
     let mut tiled = plain.tiled();
-    let mut means = Array2::zeros((20, 50));
-    assert!(tiled.take_up(&workers, plain.data.view()));
-    let phase = Phase::Mean(means.view_mut());
-    tiled.down(&workers, &(20..40), plain.visible_bias.view(), phase);
-    assert!(means[[0, 7]].is_nan() && sigmoid(f32::NAN).is_nan());
+    assert!(tiled.take_up(&workers, plain.data.view()).is_some());
+    tiled.down(&workers, &(20..40), plain.visible_bias.view(), Phase::Mean);
+    assert!(tiled.chain_sums()[7].is_nan() && sigmoid(f32::NAN).is_nan());
     let step = Step {
         keep: 1.0,
         scale: 0.1,
@@ -214,7 +224,7 @@ fn what_is_no_probability_makes_weights_that_are_no_numbers() {
     assert!(tiled.weights().iter().all(|weight| weight.is_nan()));
     assert!(tiled.largest_weight().is_nan());
     plain.data[[3, 4]] = 1.5;
-    assert!(!tiled.take_up(&workers, plain.data.view()));
+    assert!(tiled.take_up(&workers, plain.data.view()).is_none());
 }
 
 #[test]
@@ -225,7 +235,7 @@ fn rows_that_several_threads_cut_at_a_step_change_nothing() {
         let workers = Workers::new(threads).expect("threads");
         let mut tiled = plain.tiled();
         for update in 0..4 {
-            assert!(tiled.take_up(&workers, plain.data.view()));
+            assert!(tiled.take_up(&workers, plain.data.view()).is_some());
             let phase = Phase::Sampled((stream, 2 * update));
             tiled.down(&workers, &(75..150), plain.visible_bias.view(), phase);
             let (bias, draw) = (plain.hidden_bias.view(), (stream, 2 * update + 1));
@@ -238,7 +248,7 @@ fn rows_that_several_threads_cut_at_a_step_change_nothing() {
     for (scale, most) in [(1e-5, 0..2), (0.02, 10..300)] {
         let [alone, tiled] = [1, 2].map(|threads| train(threads, scale));
         assert_eq!(alone.weights(), tiled.weights());
-        assert_eq!(alone.sampled, tiled.sampled);
+        assert_eq!(visible_units(&alone), visible_units(&tiled));
         let units = units_of_rows(&tiled.blocks);
         let cut = |tiled: &Tiled| {
             let halves = tiled.blocks.iter().flat_map(|block| &block.weights);
