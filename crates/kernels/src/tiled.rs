@@ -18,9 +18,9 @@ use crate::amx;
 use crate::parts::{
     DEPTH, InParts, MOST_ROWS, MOST_TERMS, Packed, Sides, WIDE, clear, room, sides,
 };
-use crate::philox::Stream;
+use crate::philox::{PAIRED, Stream};
 use crate::sampling::sigmoid_row;
-use crate::tiled::block::{BLOCK, Block, WORDS, Weights, fields_down, units_of_rows};
+use crate::tiled::block::{Block, fields_down, units_of_rows};
 use crate::tiled::sample::sample;
 use crate::{BitRows, Pixels, Precision, Workers, column_sums, vectorized};
 
@@ -29,7 +29,7 @@ const PRECISION: Precision = Precision::Training;
 /// A product of fewer multiplications is sooner made than its matrices are cut.
 const LEAST_WORK: usize = 20_000;
 /// An update of fewer multiplications is not worth a second thread: what it makes lies in another cache.
-const PARALLEL_FROM: usize = 1 << 22;
+const PARALLEL_FROM: usize = 1 << 21;
 
 /// What becomes of the chains' visible units.
 #[derive(Debug, Clone, Copy)]
@@ -92,24 +92,15 @@ impl Tiled {
         chains: impl Fn(usize, usize) -> bool,
     ) -> Self {
         let (visible, hidden) = weights.dim();
-        let blocks = (0..hidden).step_by(BLOCK).map(|first| {
-            let units = BLOCK.min(hidden - first);
-            let own = weights.slice(s![.., first..first + units]);
-            let mut states = [0, 1].map(|_| Array2::zeros((batch, WORDS)));
-            for row in 0..batch {
-                for unit in 0..units {
-                    states[1][[row, unit / 64]] |=
-                        u64::from(chains(row, first + unit)) << (unit % 64);
-                }
+        let columns = weights.axis_chunks_iter(Axis(1), WIDE);
+        let blocks = (0..).step_by(WIDE).zip(columns).map(|(first, own)| {
+            let mut block = Block::new(own, batch);
+            for ((row, _), word) in block.states[1].indexed_iter_mut() {
+                *word = (0..block.units)
+                    .map(|unit| u64::from(chains(row, first + unit)) << unit)
+                    .sum();
             }
-            Block {
-                units,
-                weights: own
-                    .axis_chunks_iter(Axis(1), WIDE)
-                    .map(Weights::new)
-                    .collect(),
-                states,
-            }
+            block
         });
         Self {
             visible,
@@ -129,9 +120,9 @@ impl Tiled {
     #[must_use]
     pub fn weights(&self) -> Array2<f32> {
         let mut weights = Array2::zeros((self.visible, self.hidden));
-        let halves = self.blocks.iter().flat_map(|block| &block.weights);
-        for (half, mut out) in halves.zip(weights.axis_chunks_iter_mut(Axis(1), WIDE)) {
-            out.assign(&half.view());
+        let columns = weights.axis_chunks_iter_mut(Axis(1), WIDE);
+        for (block, mut out) in self.blocks.iter().zip(columns) {
+            out.assign(&block.view());
         }
         weights
     }
@@ -139,8 +130,8 @@ impl Tiled {
     /// The largest weight in size; not a number if one is none.
     #[must_use]
     pub fn largest_weight(&self) -> f32 {
-        let halves = self.blocks.iter().flat_map(|block| &block.weights);
-        let bits = halves.flat_map(|half| half.largest.of_columns.as_flattened());
+        let blocks = self.blocks.iter();
+        let bits = blocks.flat_map(|block| block.largest.of_columns.as_flattened());
         // What is no number has larger bits than infinity.
         f32::from_bits(bits.copied().max().unwrap_or(0))
     }
@@ -148,8 +139,7 @@ impl Tiled {
     /// Whether hidden unit `unit` of chain `row` is on.
     #[must_use]
     pub fn chain(&self, row: usize, unit: usize) -> bool {
-        let (block, within) = (unit / BLOCK, unit % BLOCK);
-        self.blocks[block].states[1][[row, within / 64]] >> (within % 64) & 1 == 1
+        self.blocks[unit / WIDE].states[1][[row, 0]] >> (unit % WIDE) & 1 == 1
     }
 
     /// Takes up a mini-batch, batch × V. Answers Σ v, by unit, if all its numbers lie between 0 and 1: others are not for
@@ -253,10 +243,9 @@ impl Tiled {
             "one bias per unit, one row per chain"
         );
         let part = usize::from(from.start > 0);
-        for (block, first) in self.blocks.iter().zip((0..).step_by(WORDS)) {
-            let words = block.weights.len();
-            let states = block.states[part].slice(s![.., ..words]);
-            self.states.put_rows(Packed(states), first);
+        for (word, block) in self.blocks.iter().enumerate() {
+            self.states
+                .put_rows(Packed(block.states[part].view()), word);
         }
         let crew = self.crew(workers);
         let workers = crew.as_ref().unwrap_or(workers);
@@ -266,17 +255,19 @@ impl Tiled {
         let bias = bias.as_slice().expect("a standard layout is a slice");
         let sums = self.chain_sums.as_slice_mut().expect("one vector");
         let mut sides = sides(&mut self.rows[1], &mut self.columns);
-        let parts = sides.chunks_mut(WORDS).zip(sums.chunks_mut(BLOCK));
+        let parts = sides
+            .chunks_mut(PAIRED / DEPTH)
+            .zip(sums.chunks_mut(PAIRED));
         let mut parts: Vec<_> = parts.collect();
         let (arch, fits) = (Arch::new(), AtomicBool::new(self.fits));
         workers.for_each_chunk(&mut parts, 1, |index, parts| {
             let (sides, sums) = &mut parts[0];
-            let range = index * BLOCK..index * BLOCK + sums.len();
+            let range = index * PAIRED..index * PAIRED + sums.len();
             let own_bias = &bias[range.clone()];
-            let mut memory = room(batch * BLOCK);
-            let fields = &mut memory.slice_mut()[..batch * BLOCK];
+            let mut memory = room(batch * PAIRED);
+            let fields = &mut memory.slice_mut()[..batch * PAIRED];
             let fields: &mut [f32] = bytemuck::cast_slice_mut(fields);
-            let mut rows: Vec<_> = fields.chunks_mut(BLOCK).collect();
+            let mut rows: Vec<_> = fields.chunks_mut(PAIRED).collect();
             fields_down(blocks, states, &units, range.clone(), &mut rows);
             match phase {
                 Phase::Mean => {
@@ -288,7 +279,7 @@ impl Tiled {
                             || sigmoid_row(row, own_bias),
                         );
                     }
-                    let means = ArrayView2::from_shape((batch, BLOCK), &*fields);
+                    let means = ArrayView2::from_shape((batch, PAIRED), &*fields);
                     let means = means.expect("whole rows").slice_move(s![.., ..range.len()]);
                     sums.copy_from_slice(&column_sums(means).to_vec());
                     let groups = means.axis_chunks_iter(Axis(1), DEPTH);
@@ -299,7 +290,7 @@ impl Tiled {
                     }
                 }
                 Phase::Sampled(draw) => {
-                    let mut samples = Array2::zeros((batch, WORDS));
+                    let mut samples = Array2::zeros((batch, sides.len()));
                     let first = (0, range.start);
                     sample(draw, bias.len(), first, own_bias, &rows, &mut samples);
                     sums.copy_from_slice(&count(samples.view())[..range.len()]);
@@ -348,30 +339,44 @@ impl Tiled {
         // is faster. Units seldom change from one update to the next.
         let cut = step.is_some() && workers.threads() > 1;
         let units = cut.then(|| units_of_rows(&self.blocks));
+        // Two blocks' random numbers are drawn together. Several threads draw them twice and have smaller shares: none waits
+        // long for one that is held up.
+        let together = if workers.threads() > 1 {
+            1
+        } else {
+            PAIRED / WIDE
+        };
         let sums = self.hidden_sums.as_slice_mut().expect("one vector");
-        let blocks = self.blocks.iter_mut().zip(sums.chunks_mut(BLOCK));
+        let blocks = self.blocks.iter_mut().zip(sums.chunks_mut(WIDE));
         let mut blocks: Vec<_> = blocks.collect();
-        workers.for_each_chunk(&mut blocks, 1, |index, block| {
-            let (block, sums) = &mut block[0];
-            let first = index * BLOCK;
-            let bias = &bias[first..first + block.units];
-            let mut memory = room(lefts.len() * batch * BLOCK);
-            let fields = &mut memory.slice_mut()[..lefts.len() * batch * BLOCK];
+        workers.for_each_chunk(&mut blocks, together, |index, blocks| {
+            let first = index * together * WIDE;
+            let width = blocks.len() * WIDE;
+            let mut memory = room(lefts.len() * batch * width);
+            let fields = &mut memory.slice_mut()[..lefts.len() * batch * width];
             let fields: &mut [f32] = bytemuck::cast_slice_mut(fields);
-            let mut rows: Vec<_> = fields.chunks_mut(BLOCK).collect();
-            block.fields_up(lefts, batch, &mut rows);
-            let states = block.states[parts.clone()].iter_mut();
-            let rows = rows.chunks_mut(batch.max(1));
-            for ((part, states), rows) in parts.clone().zip(states).zip(rows) {
-                let first = ((part * batch) as u32, first);
-                sample(draw, hidden, first, bias, rows, states);
+            let mut rows: Vec<_> = fields.chunks_mut(width).collect();
+            for ((block, _), place) in blocks.iter().zip((0..).step_by(WIDE)) {
+                block.fields_up(lefts, batch, place, &mut rows);
+            }
+            let bias = &bias[first..hidden.min(first + width)];
+            for (part, rows) in parts.clone().zip(rows.chunks_mut(batch)) {
+                let mut states = Array2::zeros((batch, blocks.len()));
+                let place = ((part * batch) as u32, first);
+                sample(draw, hidden, place, bias, rows, &mut states);
+                for ((block, _), states) in blocks.iter_mut().zip(states.axis_iter(Axis(1))) {
+                    block.states[part].column_mut(0).assign(&states);
+                }
             }
             clear(&mut memory);
-            if let Some(mut step) = step {
-                if !fits {
-                    // What was no probability came of parameters that are no numbers.
-                    step.scale = f32::NAN;
-                }
+            let Some(mut step) = step else {
+                return;
+            };
+            if !fits {
+                // What was no probability came of parameters that are no numbers.
+                step.scale = f32::NAN;
+            }
+            for (block, sums) in blocks {
                 block.step(columns, units.as_deref(), step);
                 let [data, chains] = block.states.each_ref().map(|states| count(states.view()));
                 let differences = data.iter().zip(chains).map(|(data, chains)| data - chains);

@@ -10,32 +10,19 @@ use crate::parts::{
     COLUMNS, Columns, DEPTH, DIGITS, FIRST, InParts, Largest, Packed, Pairs, STRIP, SUMS, TILE,
     WIDE, WIDTH, across, clear, cut_both, grow, multiply_both, put_sums, room, unit,
 };
-use crate::philox::PAIRED;
 use crate::tiled::{PRECISION, Step};
 
-/// Units of a block: those whose random numbers are drawn together.
-pub(super) const BLOCK: usize = PAIRED;
-/// Words of a block's packed states.
-pub(super) const WORDS: usize = BLOCK / 64;
-/// Some hidden units.
+/// Up to [`WIDE`] hidden units: their weights and states.
 #[derive(Debug)]
 pub(super) struct Block {
-    pub units: usize,
-    /// By [`WIDE`] of them.
-    pub weights: Vec<Weights>,
-    /// States of the mini-batch and of the chains: batch rows each.
-    pub states: [Array2<u64>; 2],
-}
-
-/// Weights of some hidden units.
-#[derive(Debug)]
-pub(super) struct Weights {
     pub units: usize,
     /// V rows of [`WIDE`], 0 where there is no unit.
     pub rows: Aligned<f32>,
     pub largest: Largest,
     /// Rows cut for the next way down, when a step is made.
     pub down: Cut,
+    /// Packed states of the mini-batch and of the chains: batch rows of one word each.
+    pub states: [Array2<u64>; 2],
 }
 
 /// Rows of weights in both digits, by sixteen.
@@ -79,8 +66,9 @@ impl Cut {
     }
 }
 
-impl Weights {
-    pub fn new(from: ArrayView2<f32>) -> Self {
+impl Block {
+    /// Units with weights `from` (V × units) and no states yet.
+    pub fn new(from: ArrayView2<f32>, batch: usize) -> Self {
         let mut rows = Aligned::zeros(from.nrows() * WIDE);
         let chunks = rows.slice_mut().as_chunks_mut::<WIDE>().0;
         for (from, out) in from.outer_iter().zip(chunks) {
@@ -94,6 +82,7 @@ impl Weights {
             rows,
             largest,
             down: Cut::none(from.nrows()),
+            states: [0, 1].map(|_| Array2::zeros((batch, 1))),
         }
     }
 
@@ -103,34 +92,35 @@ impl Weights {
         let all = ArrayView2::from_shape((rows.len() / WIDE, WIDE), rows);
         all.expect("whole rows").slice_move(s![.., ..self.units])
     }
-}
 
-impl Block {
-    /// Weights · visible units: fields without bias, one row each of all `lefts`.
-    pub fn fields_up(&self, lefts: &[InParts], batch: usize, rows: &mut [&mut [f32]]) {
-        let visible = self.weights[0].rows.slice().len() / WIDE;
-        let depth = visible.div_ceil(DEPTH);
+    /// Weights · visible units: fields without bias, to column `first` of one row each of all `lefts`.
+    pub fn fields_up(
+        &self,
+        lefts: &[InParts],
+        batch: usize,
+        first: usize,
+        rows: &mut [&mut [f32]],
+    ) {
+        let columns = self.view().reversed_axes();
+        let depth = columns.ncols().div_ceil(DEPTH);
         let mut memory = room(depth * COLUMNS);
         let mut sums = [[[0; WIDTH]; 2]; STRIP];
         let set_up = Tiles::set_up();
-        for (first, half) in (0..).step_by(WIDE).zip(&self.weights) {
-            let columns = half.view().reversed_axes();
-            let starts = (0..half.units).step_by(ROWS);
-            for (within, bits) in starts.zip(&half.largest.of_columns) {
-                let units = bits.map(unit);
-                let range = within..(within + ROWS).min(half.units);
-                let tiles = &mut memory.slice_mut().as_chunks_mut().0[..depth];
-                for (tile, out) in tiles.iter_mut().enumerate() {
-                    cut_both(columns, range.clone(), &units, tile, out);
-                }
-                let right: Vec<_> = tiles.iter().collect();
-                let scales = units.map(|unit| FIRST * unit);
-                for (left, rows) in lefts.iter().zip(rows.chunks_mut(batch)) {
-                    for (strip, rows) in rows.chunks_mut(STRIP).enumerate() {
-                        let left = left.strip(strip);
-                        multiply_both(&set_up, rows.len(), left, &right, &mut sums);
-                        put_sums(&scales, &sums, first + within, rows);
-                    }
+        let starts = (0..self.units).step_by(ROWS);
+        for (within, bits) in starts.zip(&self.largest.of_columns) {
+            let units = bits.map(unit);
+            let range = within..(within + ROWS).min(self.units);
+            let tiles = &mut memory.slice_mut().as_chunks_mut().0[..depth];
+            for (tile, out) in tiles.iter_mut().enumerate() {
+                cut_both(columns, range.clone(), &units, tile, out);
+            }
+            let right: Vec<_> = tiles.iter().collect();
+            let scales = units.map(|unit| FIRST * unit);
+            for (left, rows) in lefts.iter().zip(rows.chunks_mut(batch)) {
+                for (strip, rows) in rows.chunks_mut(STRIP).enumerate() {
+                    let left = left.strip(strip);
+                    multiply_both(&set_up, rows.len(), left, &right, &mut sums);
+                    put_sums(&scales, &sums, first + within, rows);
                 }
             }
         }
@@ -146,46 +136,44 @@ impl Block {
         Step { keep, scale }: Step,
     ) {
         let before = self.states[0].nrows().div_ceil(DEPTH);
-        // A strip of states has one digit, a half of weights two strips.
+        // A strip of states has one digit, a block two strips.
         let strip = 2 * before * 2 * TILE;
         let mut memory = room(2 * strip + DIGITS * SUMS);
         let (tiles, sums) = memory.slice_mut().split_at_mut(2 * strip);
         let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..DIGITS * SUMS]);
+        let strips = self.units.div_ceil(STRIP);
+        for (within, tiles) in (0..strips).zip(tiles.chunks_mut(strip)) {
+            let [data, chains] = self.states.each_ref().map(|states| Packed(states.view()));
+            data.put_columns(within * STRIP, Some(1), 0, tiles);
+            chains.put_columns(within * STRIP, Some(-1), before, tiles);
+        }
+        let Largest {
+            of_rows,
+            of_columns,
+        } = &mut self.largest;
+        *of_columns = Default::default();
+        let rows = self.rows.slice_mut().as_chunks_mut::<WIDE>().0;
+        let rows = rows.chunks_mut(STRIP).zip(of_rows.chunks_mut(STRIP));
+        self.down.units.fill(None);
         let mut pairs = Pairs::new(PRECISION);
         let set_up = Tiles::set_up();
-        for (first, half) in (0..).step_by(WIDE).zip(&mut self.weights) {
-            let strips = half.units.div_ceil(STRIP);
-            for (within, tiles) in (0..strips).zip(tiles.chunks_mut(strip)) {
-                let [data, chains] = self.states.each_ref().map(|states| Packed(states.view()));
-                data.put_columns(first + within * STRIP, Some(1), 0, tiles);
-                chains.put_columns(first + within * STRIP, Some(-1), before, tiles);
+        for (place, (rows, of_rows)) in rows.enumerate() {
+            let (left, digits) = columns.strip(place);
+            pairs.find(digits, 1);
+            let halves = [rows.len() > ROWS, true];
+            let mut most = [[0; WIDTH]; STRIP];
+            for (within, tiles) in (0..strips).zip(tiles.chunks(strip)) {
+                let levels = pairs.multiply(&set_up, halves, left, tiles, sums);
+                let largest = [&mut most[..], &mut of_columns[..]];
+                grow(keep, scale, levels, sums, (rows, within), largest);
             }
-            let Largest {
-                of_rows,
-                of_columns,
-            } = &mut half.largest;
-            *of_columns = Default::default();
-            let rows = half.rows.slice_mut().as_chunks_mut::<WIDE>().0;
-            let rows = rows.chunks_mut(STRIP).zip(of_rows.chunks_mut(STRIP));
-            half.down.units.fill(None);
-            for (place, (rows, of_rows)) in rows.enumerate() {
-                let (left, digits) = columns.strip(place);
-                pairs.find(digits, 1);
-                let halves = [rows.len() > ROWS, true];
-                let mut most = [[0; WIDTH]; STRIP];
-                for (within, tiles) in (0..strips).zip(tiles.chunks(strip)) {
-                    let levels = pairs.multiply(&set_up, halves, left, tiles, sums);
-                    let largest = [&mut most[..], &mut of_columns[..]];
-                    grow(keep, scale, levels, sums, (rows, within), largest);
-                }
-                if let Some(units) = units {
-                    half.down.put(place * STRIP / ROWS, rows, units);
-                }
-                let most = most.as_chunks_mut::<ROWS>().0.iter_mut();
-                for (of_rows, most) in of_rows.chunks_mut(ROWS).zip(most) {
-                    let most = across(most);
-                    of_rows.copy_from_slice(&most[..of_rows.len()]);
-                }
+            if let Some(units) = units {
+                self.down.put(place * STRIP / ROWS, rows, units);
+            }
+            let most = most.as_chunks_mut::<ROWS>().0.iter_mut();
+            for (of_rows, most) in of_rows.chunks_mut(ROWS).zip(most) {
+                let most = across(most);
+                of_rows.copy_from_slice(&most[..of_rows.len()]);
             }
         }
         drop(set_up);
@@ -196,8 +184,8 @@ impl Block {
 /// Of what the rows of all weights, by sixteen, are made multiples.
 pub(super) fn units_of_rows(blocks: &[Block]) -> Vec<[f32; ROWS]> {
     let mut largest = Vec::new();
-    for half in blocks.iter().flat_map(|block| &block.weights) {
-        let of_rows = &half.largest.of_rows;
+    for block in blocks {
+        let of_rows = &block.largest.of_rows;
         largest.resize(of_rows.len().next_multiple_of(ROWS), 0);
         for (largest, bits) in largest.iter_mut().zip(of_rows) {
             *largest = (*bits).max(*largest);
@@ -216,16 +204,18 @@ pub(super) fn fields_down(
     range: Range<usize>,
     rows: &mut [&mut [f32]],
 ) {
-    let halves = blocks.iter().flat_map(|block| &block.weights);
-    let halves: Vec<_> = halves.map(|half| (half.view(), &half.down)).collect();
-    let mut memory = room(halves.len() * COLUMNS);
+    let weights: Vec<_> = blocks
+        .iter()
+        .map(|block| (block.view(), &block.down))
+        .collect();
+    let mut memory = room(weights.len() * COLUMNS);
     let mut sums = [[[0; WIDTH]; 2]; STRIP];
     let set_up = Tiles::set_up();
     for first in range.clone().step_by(ROWS) {
         let (place, lines) = (first / ROWS, first..(first + ROWS).min(range.end));
         let units = &units[place];
         let tiles = memory.slice_mut().as_chunks_mut().0;
-        let right = halves.iter().zip(tiles).map(|((weights, down), out)| {
+        let right = weights.iter().zip(tiles).map(|((weights, down), out)| {
             down.get(place, units).unwrap_or_else(|| {
                 cut_both(*weights, lines.clone(), units, 0, out);
                 out

@@ -11,7 +11,6 @@ use crate::amx;
 use crate::bits::pack_row;
 use crate::philox::{NARROW, Stream, place};
 use crate::sampling::SampleRow;
-use crate::tiled::block::WORDS;
 
 /// Where the random numbers of a row begin: draw, row and column of the stream.
 type Place = (u64, u32, usize);
@@ -26,12 +25,13 @@ pub(super) fn sample(
     rows: &[&mut [f32]],
     states: &mut Array2<u64>,
 ) {
+    let words = states.ncols();
     let states = states.as_slice_mut().expect("rows side by side");
     if units > NARROW {
         let place = (draw, first.0, first.1);
         return sample_rows(stream, place, rows, bias, states);
     }
-    let states = states.chunks_mut(WORDS);
+    let states = states.chunks_mut(words);
     let (row, before) = place(units, first.0);
     if row == place(units, first.0 + rows.len() as u32).0 {
         // One long row, without gaps.

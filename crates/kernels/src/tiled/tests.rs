@@ -104,8 +104,8 @@ fn visible_units(tiled: &Tiled) -> Array2<f32> {
 fn unpack<'a>(states: impl Iterator<Item = &'a Array2<u64>>, units: usize) -> Array2<f32> {
     let blocks: Vec<_> = states.collect();
     Array2::from_shape_fn((blocks[0].nrows(), units), |(row, unit)| {
-        let word = blocks[unit / BLOCK][[row, unit % BLOCK / 64]];
-        f32::from(u8::from(word >> (unit % 64) & 1 == 1))
+        let word = blocks[unit / WIDE][[row, 0]];
+        f32::from(u8::from(word >> (unit % WIDE) & 1 == 1))
     })
 }
 
@@ -188,18 +188,17 @@ proptest! {
         // What is largest was kept in sight.
         let largest = stepped.fold(0.0, |largest: f32, weight| largest.max(weight.abs()));
         prop_assert_eq!(tiled.largest_weight().to_bits(), largest.to_bits());
-        for (half, weights) in tiled
+        for (block, weights) in tiled
             .blocks
             .iter()
-            .flat_map(|block| &block.weights)
             .zip(stepped.axis_chunks_iter(Axis(1), WIDE))
         {
             let bits = weights.mapv(|x| x.abs().to_bits());
             let most = |lane: ArrayView1<u32>| lane.iter().copied().max().unwrap_or(0);
             let of_rows: Vec<_> = bits.outer_iter().map(most).collect();
             let of_columns: Vec<_> = bits.axis_iter(Axis(1)).map(most).collect();
-            prop_assert_eq!(&half.largest.of_rows, &of_rows);
-            let kept = half.largest.of_columns.as_flattened();
+            prop_assert_eq!(&block.largest.of_rows, &of_rows);
+            let kept = block.largest.of_columns.as_flattened();
             prop_assert_eq!(&kept[..of_columns.len()], &of_columns[..]);
         }
     }
@@ -251,17 +250,16 @@ fn rows_that_several_threads_cut_at_a_step_change_nothing() {
         assert_eq!(visible_units(&alone), visible_units(&tiled));
         let units = units_of_rows(&tiled.blocks);
         let cut = |tiled: &Tiled| {
-            let halves = tiled.blocks.iter().flat_map(|block| &block.weights);
             let places = (0..).zip(&units);
-            let found = halves.flat_map(|half| {
+            let found = tiled.blocks.iter().flat_map(|block| {
                 places
                     .clone()
-                    .filter(|(place, units)| half.down.get(*place, units).is_some())
+                    .filter(|(place, units)| block.down.get(*place, units).is_some())
             });
             found.count()
         };
         assert_eq!(cut(&alone), 0);
-        let all = tiled.blocks.iter().flat_map(|block| &block.weights).count() * units.len();
+        let all = tiled.blocks.len() * units.len();
         assert!(
             most.contains(&(all - cut(&tiled))),
             "{} of {all}",

@@ -96,7 +96,7 @@ fn fields_that_are_no_numbers_give_what_the_plain_twin_gives() {
 #[test]
 fn narrow_layers_are_one_long_row() {
     let stream = Stream::new(2, Purpose::Training, 3);
-    for units in [1, 10, 63, 64, 65, 100] {
+    for units in [1_usize, 10, 63, 64, 65, 100] {
         let (rows, first) = (37, (1 << 24) - 20);
         let bias: Vec<_> = (0..units).map(|unit| unit as f32 / 50.0 - 1.0).collect();
         for first in [5, first] {
@@ -108,7 +108,7 @@ fn narrow_layers_are_one_long_row() {
                 })
                 .collect();
             let fields: Vec<_> = fields.iter_mut().map(Vec::as_mut_slice).collect();
-            let mut states = Array2::zeros((rows, WORDS));
+            let mut states = Array2::zeros((rows, units.div_ceil(64)));
             sample((stream, 9), units, (first, 0), &bias, &fields, &mut states);
             for ((row, fields), states) in (first..).zip(&fields).zip(states.outer_iter()) {
                 for (unit, (field, bias)) in fields.iter().zip(&bias).enumerate() {
