@@ -65,8 +65,14 @@ fn compare(inputs: &Inputs, hidden: usize, config: &TrainingConfig, threads: usi
 fn trains_the_same_machine_to_the_last_bit() {
     let phases = [NegativePhase::Pcd, NegativePhase::Cd];
     let visible = [NegativeVisible::Mean, NegativeVisible::Sampled];
-    for (features, hidden, batch, steps) in [(100, 140, 64, 1), (220, 50, 75, 2), (129, 257, 41, 1)]
-    {
+    // The last is large enough for several threads.
+    let shapes = [
+        (100, 140, 64, 1),
+        (220, 50, 75, 2),
+        (129, 257, 41, 1),
+        (130, 257, 75, 1),
+    ];
+    for (features, hidden, batch, steps) in shapes {
         let data = data(features);
         for (negative_phase, negative_visible) in phases
             .into_iter()
