@@ -11,7 +11,7 @@ mod sample;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis, s};
 use pulp::Arch;
 
 use crate::amx;
@@ -157,7 +157,7 @@ impl Tiled {
             if !sides.put_values(data, 0) {
                 fits.store(false, Ordering::Relaxed);
             }
-            sums.copy_from_slice(&column_sums(data).to_vec());
+            ArrayViewMut1::from(sums).assign(&column_sums(data));
         });
         fits.into_inner().then_some(sums)
     }
@@ -281,7 +281,7 @@ impl Tiled {
                     }
                     let means = ArrayView2::from_shape((batch, PAIRED), &*fields);
                     let means = means.expect("whole rows").slice_move(s![.., ..range.len()]);
-                    sums.copy_from_slice(&column_sums(means).to_vec());
+                    ArrayViewMut1::from(&mut **sums).assign(&column_sums(means));
                     let groups = means.axis_chunks_iter(Axis(1), DEPTH);
                     for (sides, means) in sides.iter_mut().zip(groups) {
                         if !sides.put_values(means, before) {

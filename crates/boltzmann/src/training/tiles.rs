@@ -1,4 +1,5 @@
-//! Training with weights and states as the processor's matrix tiles take them: the same updates, to the last bit.
+//! Training with weights and states as the processor's matrix tiles take them: the same updates, to the last bit where
+//! the products would be made by tiles too.
 
 use ndarray::{Array1, s};
 use resrel_kernels::{Phase, Pixels, Precision, Step, Tiled, Workers};
