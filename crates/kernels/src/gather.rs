@@ -50,6 +50,20 @@ pub(crate) fn come_near<T>(row: &[T]) {
     let _ = row;
 }
 
+/// Asks for what will be written: other threads then have to ask for it themselves.
+pub(crate) fn be_mine<T>(values: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in values.chunks(LINE / size_of::<T>()) {
+        // SAFETY: this is a hint, by which nothing is read or written that could not be; processors that do not know it
+        // do nothing.
+        unsafe {
+            std::arch::asm!("prefetchw [{}]", in(reg) line.as_ptr(), options(nostack, preserves_flags));
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values;
+}
+
 #[cfg(test)]
 mod tests {
     use ndarray::{Array2, Axis, s};

@@ -292,7 +292,15 @@ impl Tiled {
                 Phase::Sampled(draw) => {
                     let mut samples = Array2::zeros((batch, sides.len()));
                     let first = (0, range.start);
-                    sample(draw, bias.len(), first, own_bias, &rows, &mut samples);
+                    sample(
+                        draw,
+                        bias.len(),
+                        first,
+                        own_bias,
+                        &rows,
+                        &mut samples,
+                        &|_| (),
+                    );
                     sums.copy_from_slice(&count(samples.view())[..range.len()]);
                     for (word, sides) in sides.iter_mut().enumerate() {
                         sides.put_states(Packed(samples.view()), word, before);
@@ -363,7 +371,17 @@ impl Tiled {
             for (part, rows) in parts.clone().zip(rows.chunks_mut(batch)) {
                 let mut states = Array2::zeros((batch, blocks.len()));
                 let place = ((part * batch) as u32, first);
-                sample(draw, hidden, place, bias, rows, &mut states);
+                // Another core still has what was cut for the last way down. To take it back takes long, and numbers are drawn
+                // without the memory.
+                let meanwhile = |row| {
+                    if cut {
+                        let share = ((part - parts.start) * batch + row, lefts.len() * batch);
+                        for (block, _) in &*blocks {
+                            block.down.be_mine(share);
+                        }
+                    }
+                };
+                sample(draw, hidden, place, bias, rows, &mut states, &meanwhile);
                 for ((block, _), states) in blocks.iter_mut().zip(states.axis_iter(Axis(1))) {
                     block.states[part].column_mut(0).assign(&states);
                 }

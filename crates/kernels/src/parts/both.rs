@@ -11,6 +11,7 @@ use crate::Precision;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::amx;
 use crate::amx::{ROW, ROWS, Tiles};
+use crate::parts::cut::cut_plainly;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor;
 use crate::parts::{BYTES, DEPTH, LESS, Lines, STRIP, Side, TILE, WHOLE, WIDTH, strip_length};
@@ -24,21 +25,41 @@ pub(crate) const COLUMNS: usize = BOTH * TILE;
 /// Sums of a strip of rows and sixteen columns, by the digit for which they count.
 pub(crate) type Sums = [[[i32; WIDTH]; BOTH]; STRIP];
 
-/// Cuts tile `tile` of the inner dimension of at most sixteen columns, which are rows of `right`, into both digits.
+/// Cuts at most sixteen columns, which are rows of `right`, into both digits, tile by tile of the inner dimension.
 pub(crate) fn cut_both(
     right: ArrayView2<f32>,
     columns: Range<usize>,
     units: &[f32; ROWS],
-    tile: usize,
-    out: &mut Columns,
+    out: &mut [Columns],
+) {
+    assert_eq!(out.len(), right.ncols().div_ceil(DEPTH), "all tiles");
+    let factors = units.map(f32::recip);
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if amx::available() {
+        // SAFETY: the processor has AVX-512BW, as was asked.
+        unsafe { processor::cut_both(right, columns, &factors, out) };
+        return;
+    }
+    cut_both_plainly(right, columns, factors, out);
+}
+
+/// The plain twin.
+pub(super) fn cut_both_plainly(
+    right: ArrayView2<f32>,
+    columns: Range<usize>,
+    factors: [f32; ROWS],
+    out: &mut [Columns],
 ) {
     let lines = Lines {
         matrix: right,
-        side: Side::Right(units.map(f32::recip)),
+        side: Side::Right(factors),
         precision: Precision::Training,
     };
-    let count = lines.cut_tile(columns, tile, |digit| digit * TILE, out);
-    count.expect("any number fits the right side");
+    for (tile, out) in out.iter_mut().enumerate() {
+        let inner = tile * DEPTH..((tile + 1) * DEPTH).min(right.ncols());
+        let count = cut_plainly(lines, columns.clone(), inner, |digit| digit * TILE, out);
+        count.expect("any number fits the right side");
+    }
 }
 
 /// The sums of the products of `rows` rows of a strip of the left matrix, whose tiles have as many `digits`, and sixteen

@@ -17,7 +17,9 @@ use std::ops::Range;
 
 use super::cut::{self, Lines, Side};
 use super::states::Masks;
-use super::{BYTES, DEPTH, DIGITS, LESS, ROWS, WIDTH};
+use ndarray::ArrayView2;
+
+use super::{BYTES, Columns, DEPTH, DIGITS, LESS, ROWS, TILE, WIDTH};
 use crate::Precision;
 pub(super) use multiply::{multiply, multiply_both};
 pub(super) use pixels::{add_greys, put_row};
@@ -38,31 +40,7 @@ pub(super) unsafe fn cut_tile(
     places: impl Fn(usize) -> usize,
     out: &mut [u32],
 ) -> Option<u8> {
-    // Rows whose elements lie side by side: lines of 64 places, or places of 16 lines. The stride of one column means
-    // nothing.
-    let along = from.matrix.strides()[1] == 1 || from.matrix.ncols() == 1;
-    let (matrix, (rows, columns)) = if along {
-        (from.matrix, (lines, inner))
-    } else {
-        (from.matrix.reversed_axes(), (inner, lines))
-    };
-    let (count, width) = (rows.len(), columns.len());
-    assert!(
-        (matrix.strides()[1] == 1 || matrix.ncols() == 1)
-            && rows.end <= matrix.nrows()
-            && columns.end <= matrix.ncols()
-            && count <= if along { ROWS } else { DEPTH }
-            && width <= if along { DEPTH } else { ROWS },
-        "a tile"
-    );
-    let rows = Rows {
-        start: matrix
-            .as_ptr()
-            .wrapping_add(rows.start * matrix.strides()[0].cast_unsigned() + columns.start),
-        stride: matrix.strides()[0].cast_unsigned(),
-        count,
-        width,
-    };
+    let (along, rows) = Rows::of(from.matrix, lines, inner);
     let precision = from.precision;
     // SAFETY: the processor has AVX-512BW, and lengths are as asserted.
     unsafe {
@@ -76,11 +54,49 @@ pub(super) unsafe fn cut_tile(
             (Side::Right(factors), along) => Some(match (precision, along) {
                 (Precision::Single, true) => right::<true>(&rows, &factors, places, out),
                 (Precision::Single, false) => right::<false>(&rows, &factors, places, out),
-                (Precision::Training, true) => right_by_two::<true>(&rows, &factors, places, out),
-                (Precision::Training, false) => right_by_two::<false>(&rows, &factors, places, out),
+                (Precision::Training, along) => {
+                    let cut = if along {
+                        right_by_two::<true>
+                    } else {
+                        right_by_two::<false>
+                    };
+                    cut(&rows, &less(&factors), places, out)
+                }
             }),
         }
     }
+}
+
+/// [`super::both::cut_both_plainly`].
+///
+/// # Safety
+/// Where AVX-512BW is available.
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(super) unsafe fn cut_both(
+    right: ArrayView2<f32>,
+    columns: Range<usize>,
+    factors: &[f32; ROWS],
+    out: &mut [Columns],
+) {
+    let factors = less(factors);
+    for (tile, out) in out.iter_mut().enumerate() {
+        let inner = tile * DEPTH..((tile + 1) * DEPTH).min(right.ncols());
+        let (along, rows) = Rows::of(right, columns.clone(), inner);
+        let places = |digit| digit * TILE;
+        // SAFETY: the caller's.
+        unsafe {
+            if along {
+                right_by_two::<true>(&rows, &factors, places, out);
+            } else {
+                right_by_two::<false>(&rows, &factors, places, out);
+            }
+        }
+    }
+}
+
+/// By what numbers are multiplied that are to have two digits.
+fn less(factors: &[f32; ROWS]) -> [f32; ROWS] {
+    factors.map(|factor| factor * LESS)
 }
 
 /// The even bytes of a place.
@@ -96,6 +112,37 @@ struct Rows {
 }
 
 impl Rows {
+    /// Those of a tile, and whether its lines lie along them: lines of 64 places, or places of 16 lines. The stride of one
+    /// column means nothing.
+    fn of(from: ArrayView2<f32>, lines: Range<usize>, inner: Range<usize>) -> (bool, Self) {
+        let along = from.strides()[1] == 1 || from.ncols() == 1;
+        let (matrix, (rows, columns)) = if along {
+            (from, (lines, inner))
+        } else {
+            (from.reversed_axes(), (inner, lines))
+        };
+        let (count, width) = (rows.len(), columns.len());
+        assert!(
+            (matrix.strides()[1] == 1 || matrix.ncols() == 1)
+                && rows.end <= matrix.nrows()
+                && columns.end <= matrix.ncols()
+                && count <= if along { ROWS } else { DEPTH }
+                && width <= if along { DEPTH } else { ROWS },
+            "a tile"
+        );
+        let stride = matrix.strides()[0].cast_unsigned();
+        let start = matrix
+            .as_ptr()
+            .wrapping_add(rows.start * stride + columns.start);
+        let rows = Self {
+            start,
+            stride,
+            count,
+            width,
+        };
+        (along, rows)
+    }
+
     /// The elements that make row `row` of a tile, by byte: those of a row (`ALONG`), or of every sixteenth. 0 where
     /// there are none.
     ///
@@ -280,7 +327,7 @@ unsafe fn right<const ALONG: bool>(
     finish::<ALONG, DIGITS>(any, places, out)
 }
 
-/// A tile of the right matrix in two digits.
+/// A tile of the right matrix in two digits; `factors` are [less](less).
 ///
 /// # Safety
 /// As [`Rows::row`] with `ALONG`.
@@ -295,14 +342,14 @@ unsafe fn right_by_two<const ALONG: bool>(
     // converting and carrying are one instruction.
     const ROUND: f32 = 1.5 * cut::UP + 128.0;
     let (round, carried) = (_mm512_set1_ps(ROUND), _mm512_set1_epi8(-128));
-    let all = _mm512_mul_ps(load(factors), _mm512_set1_ps(LESS));
+    let all = load(factors);
     let mut any = [_mm512_setzero_si512(); 2];
     let places = [0, 1].map(places);
     let (first, second) = out.split_at_mut(places[1]);
     let (first, second) = (tile(&mut first[places[0]..]), tile(second));
     for (row, (first, second)) in first.iter_mut().zip(second).enumerate() {
         let factor = if ALONG {
-            _mm512_set1_ps(factors[row] * LESS)
+            _mm512_set1_ps(factors[row])
         } else {
             all
         };

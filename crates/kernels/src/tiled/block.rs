@@ -1,11 +1,13 @@
 //! Blocks of hidden units, with their weights and states.
 
 use std::ops::Range;
+use std::slice;
 
 use ndarray::{Array2, ArrayView2, s};
 
 use crate::aligned::Aligned;
 use crate::amx::{ROWS, Tiles};
+use crate::gather::be_mine;
 use crate::parts::{
     COLUMNS, Columns, DEPTH, DIGITS, FIRST, InParts, Largest, Packed, Pairs, STRIP, SUMS, TILE,
     WIDE, WIDTH, across, clear, cut_both, grow, multiply_both, put_sums, room, unit,
@@ -49,18 +51,24 @@ impl Cut {
         same.then(|| &self.tiles.slice().as_chunks().0[place])
     }
 
-    /// Cuts rows, of which the first sixteen are those at `place`.
-    fn put(&mut self, place: usize, rows: &[[f32; WIDE]], units: &[[f32; ROWS]]) {
+    /// Asks for a share, `number` of so many, of where rows will be put.
+    pub fn be_mine(&self, (number, of): (usize, usize)) {
+        let lines = self.tiles.slice().as_chunks::<WIDTH>().0;
+        let [start, end] = [number, number + 1].map(|share| lines.len() * share / of);
+        be_mine(&lines[start..end]);
+    }
+
+    /// Cuts rows into multiples of `units`.
+    fn put(&mut self, rows: &[[f32; WIDE]], units: &[[f32; ROWS]]) {
         let matrix = ArrayView2::from_shape((rows.len(), WIDE), rows.as_flattened());
         let matrix = matrix.expect("whole rows");
         if self.tiles.slice().is_empty() {
             self.tiles = Aligned::zeros(self.units.len() * COLUMNS);
         }
         let tiles = self.tiles.slice_mut().as_chunks_mut().0;
-        for first in (0..rows.len()).step_by(ROWS) {
-            let place = place + first / ROWS;
+        for (place, first) in (0..rows.len()).step_by(ROWS).enumerate() {
             let lines = first..(first + ROWS).min(rows.len());
-            cut_both(matrix, lines, &units[place], 0, &mut tiles[place]);
+            cut_both(matrix, lines, &units[place], &mut tiles[place..=place]);
             self.units[place] = Some(units[place].map(f32::to_bits));
         }
     }
@@ -111,9 +119,7 @@ impl Block {
             let units = bits.map(unit);
             let range = within..(within + ROWS).min(self.units);
             let tiles = &mut memory.slice_mut().as_chunks_mut().0[..depth];
-            for (tile, out) in tiles.iter_mut().enumerate() {
-                cut_both(columns, range.clone(), &units, tile, out);
-            }
+            cut_both(columns, range, &units, tiles);
             let right: Vec<_> = tiles.iter().collect();
             let scales = units.map(|unit| FIRST * unit);
             for (left, rows) in lefts.iter().zip(rows.chunks_mut(batch)) {
@@ -167,9 +173,6 @@ impl Block {
                 let largest = [&mut most[..], &mut of_columns[..]];
                 grow(keep, scale, levels, sums, (rows, within), largest);
             }
-            if let Some(units) = units {
-                self.down.put(place * STRIP / ROWS, rows, units);
-            }
             let most = most.as_chunks_mut::<ROWS>().0.iter_mut();
             for (of_rows, most) in of_rows.chunks_mut(ROWS).zip(most) {
                 let most = across(most);
@@ -178,6 +181,10 @@ impl Block {
         }
         drop(set_up);
         clear(&mut memory);
+        if let Some(units) = units {
+            self.down
+                .put(self.rows.slice().as_chunks::<WIDE>().0, units);
+        }
     }
 }
 
@@ -217,7 +224,7 @@ pub(super) fn fields_down(
         let tiles = memory.slice_mut().as_chunks_mut().0;
         let right = weights.iter().zip(tiles).map(|((weights, down), out)| {
             down.get(place, units).unwrap_or_else(|| {
-                cut_both(*weights, lines.clone(), units, 0, out);
+                cut_both(*weights, lines.clone(), units, slice::from_mut(out));
                 out
             })
         });

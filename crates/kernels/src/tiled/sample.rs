@@ -16,7 +16,7 @@ use crate::sampling::SampleRow;
 type Place = (u64, u32, usize);
 
 /// Samples `states` of units from their fields without bias, `rows`, of which these begin at `first` (row and column) of a
-/// layer of `units`, by a draw of a stream.
+/// layer of `units`, by a draw of a stream. A wide layer's rows are each announced, by their place, to `meanwhile`.
 pub(super) fn sample(
     (stream, draw): (Stream, u64),
     units: usize,
@@ -24,12 +24,13 @@ pub(super) fn sample(
     bias: &[f32],
     rows: &[&mut [f32]],
     states: &mut Array2<u64>,
+    meanwhile: &dyn Fn(usize),
 ) {
     let words = states.ncols();
     let states = states.as_slice_mut().expect("rows side by side");
     if units > NARROW {
         let place = (draw, first.0, first.1);
-        return sample_rows(stream, place, rows, bias, states);
+        return sample_rows(stream, place, rows, bias, states, meanwhile);
     }
     let states = states.chunks_mut(words);
     let (row, before) = place(units, first.0);
@@ -42,7 +43,7 @@ pub(super) fn sample(
         let bias = bias.repeat(rows.len());
         let mut bits = vec![0; fields.len().div_ceil(64) + 1];
         let place = (draw, row, before as usize);
-        sample_rows(stream, place, &[&mut fields], &bias, &mut bits);
+        sample_rows(stream, place, &[&mut fields], &bias, &mut bits, &|_| ());
         for (state, first) in states.zip((0..).step_by(units)) {
             let two = u128::from(bits[first / 64]) | u128::from(bits[first / 64 + 1]) << 64;
             state[0] = (two >> (first % 64)) as u64 & (u64::MAX >> (64 - units));
@@ -51,16 +52,31 @@ pub(super) fn sample(
     }
     for ((row, fields), states) in (first.0..).zip(rows.chunks(1)).zip(states) {
         let (row, before) = place(units, row);
-        sample_rows(stream, (draw, row, before as usize), fields, bias, states);
+        sample_rows(
+            stream,
+            (draw, row, before as usize),
+            fields,
+            bias,
+            states,
+            &|_| (),
+        );
     }
 }
 
-/// Whether each unit of rows that follow one another is on: bit by bit, as many words for each.
-fn sample_rows(stream: Stream, place: Place, rows: &[&mut [f32]], bias: &[f32], bits: &mut [u64]) {
+/// Whether each unit of rows that follow one another is on: bit by bit, as many words for each. What is done `meanwhile`,
+/// row by row, is to ask for memory.
+fn sample_rows(
+    stream: Stream,
+    place: Place,
+    rows: &[&mut [f32]],
+    bias: &[f32],
+    bits: &mut [u64],
+    meanwhile: &dyn Fn(usize),
+) {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if amx::available() {
         // SAFETY: the processor has AVX-512, as was asked.
-        unsafe { processor::sample_rows(stream, place, rows, bias, bits) };
+        unsafe { processor::sample_rows(stream, place, rows, bias, bits, meanwhile) };
         return;
     }
     sample_plainly(stream, place, rows, bias, bits);

@@ -20,6 +20,7 @@ pub(super) fn sample_rows(
     rows: &[&mut [f32]],
     bias: &[f32],
     bits: &mut [u64],
+    meanwhile: &dyn Fn(usize),
 ) {
     let end = first + bias.len();
     let words = bits.len() / rows.len().max(1);
@@ -42,7 +43,10 @@ pub(super) fn sample_rows(
         };
         let places: [usize; GROUP / LANES] = std::array::from_fn(|vector| vector * LANES);
         let biases = [0, 1].map(|which| places.map(|place| near(bias, which, place)));
-        for ((row, fields), bits) in (row..).zip(rows).zip(bits.chunks_mut(words.max(1))) {
+        let rows = rows.iter().zip(bits.chunks_mut(words.max(1)));
+        for (place, (fields, bits)) in rows.enumerate() {
+            meanwhile(place);
+            let row = row + place as u32;
             let numbers = numbers(&keys, draw, row, pair as u32);
             for which in 0..2 {
                 let (group, there) = (groups[which], there[which]);
