@@ -94,6 +94,9 @@ pub(crate) struct InParts {
     precision: Precision,
 }
 
+/// Where one tile of the inner dimension of a strip of rows is, by digit, and how many digits it has.
+pub(crate) type InRows<'a> = ([&'a mut [u32]; DIGITS], &'a mut u8);
+
 /// Whether the shapes and strides of these matrices are such that their product can be made of digits here, and is
 /// worth it.
 pub(crate) fn possible(left: ArrayView2<f32>, right: ArrayView2<f32>) -> bool {
@@ -264,6 +267,25 @@ impl InParts {
         let used = &mut self.tiles.slice_mut()[..strips * length];
         let used = used.chunks_mut(length.max(1));
         used.zip(self.digits.chunks_mut(depth.max(1))).collect()
+    }
+
+    /// What is where of each tile of the inner dimension, strip by strip of rows.
+    pub fn by_tile(&mut self) -> Vec<Vec<InRows<'_>>> {
+        let depth = self.depth();
+        let mut all: Vec<_> = (0..depth).map(|_| Vec::new()).collect();
+        for (tiles, digits) in self.strips() {
+            let mut by_digit = tiles.chunks_mut(depth * 2 * TILE);
+            let mut by_digit: [_; DIGITS] =
+                std::array::from_fn(|_| Some(by_digit.next()?.chunks_mut(2 * TILE)));
+            for (strips, count) in all.iter_mut().zip(digits) {
+                let tiles = by_digit.each_mut().map(|tiles| {
+                    let tile = tiles.as_mut().and_then(Iterator::next);
+                    tile.unwrap_or_default()
+                });
+                strips.push((tiles, count));
+            }
+        }
+        all
     }
 
     /// `out ← keep · out + scale · left · right`, on the calling thread, for columns of the right matrix of a

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis, s};
 use pulp::Arch;
 
-use crate::amx;
+use crate::amx::{self, ROWS};
 use crate::parts::{
     DEPTH, InParts, MOST_ROWS, MOST_TERMS, Packed, Sides, WIDE, clear, room, sides,
 };
@@ -65,8 +65,12 @@ pub struct Tiled {
     rows: [InParts; 2],
     /// All of them as columns: the mini-batch, then the chains.
     columns: InParts,
-    /// Hidden units, of the mini-batch or of the chains, as rows.
+    /// Hidden units as rows.
     states: InParts,
+    /// Whose these are: the mini-batch's (0), the chains' (1), or nobody's yet.
+    whose: Option<usize>,
+    /// Of what rows of weights, by sixteen, were made multiples on the last way down, and probably will be on the next.
+    units: Vec<[f32; ROWS]>,
     /// Whether all means of visible units were probabilities.
     fits: bool,
 }
@@ -112,6 +116,8 @@ impl Tiled {
             rows: [0, 1].map(|_| InParts::new(PRECISION, batch, visible)),
             columns: InParts::new(PRECISION, visible, 2 * batch.next_multiple_of(DEPTH)),
             states: InParts::new(PRECISION, batch, hidden),
+            whose: None,
+            units: vec![[0.0; ROWS]; visible.div_ceil(ROWS)],
             fits: true,
         }
     }
@@ -243,32 +249,35 @@ impl Tiled {
             "one bias per unit, one row per chain"
         );
         let part = usize::from(from.start > 0);
-        for (word, block) in self.blocks.iter().enumerate() {
-            self.states
-                .put_rows(Packed(block.states[part].view()), word);
+        if self.whose.replace(part) != Some(part) {
+            for (block, tiles) in self.blocks.iter().zip(&mut self.states.by_tile()) {
+                Packed(block.states[part].view()).put_rows(0, tiles);
+            }
         }
         let crew = self.crew(workers);
         let workers = crew.as_ref().unwrap_or(workers);
         let (blocks, states, batch) = (&self.blocks, &self.states, self.batch);
-        let (units, before) = (units_of_rows(blocks), batch.div_ceil(DEPTH));
+        let before = batch.div_ceil(DEPTH);
         let bias = bias.as_standard_layout();
         let bias = bias.as_slice().expect("a standard layout is a slice");
         let sums = self.chain_sums.as_slice_mut().expect("one vector");
         let mut sides = sides(&mut self.rows[1], &mut self.columns);
         let parts = sides
             .chunks_mut(PAIRED / DEPTH)
-            .zip(sums.chunks_mut(PAIRED));
+            .zip(sums.chunks_mut(PAIRED))
+            .zip(self.units.chunks_mut(PAIRED / ROWS));
         let mut parts: Vec<_> = parts.collect();
         let (arch, fits) = (Arch::new(), AtomicBool::new(self.fits));
         workers.for_each_chunk(&mut parts, 1, |index, parts| {
-            let (sides, sums) = &mut parts[0];
+            let ((sides, sums), units) = &mut parts[0];
             let range = index * PAIRED..index * PAIRED + sums.len();
             let own_bias = &bias[range.clone()];
             let mut memory = room(batch * PAIRED);
             let fields = &mut memory.slice_mut()[..batch * PAIRED];
             let fields: &mut [f32] = bytemuck::cast_slice_mut(fields);
             let mut rows: Vec<_> = fields.chunks_mut(PAIRED).collect();
-            fields_down(blocks, states, &units, range.clone(), &mut rows);
+            units_of_rows(blocks, range.clone(), units);
+            fields_down(blocks, states, units, range.clone(), &mut rows);
             match phase {
                 Phase::Mean => {
                     for row in rows {
@@ -344,9 +353,9 @@ impl Tiled {
         let lefts = &self.rows[parts.clone()];
         let (columns, fits) = (&self.columns, self.fits);
         // On the way down another core would have to ask for weights, twice as many bytes; for one thread cutting them there
-        // is faster. Units seldom change from one update to the next.
+        // is faster.
         let cut = step.is_some() && workers.threads() > 1;
-        let units = cut.then(|| units_of_rows(&self.blocks));
+        let units = cut.then_some(&self.units[..]);
         // Two blocks' random numbers are drawn together. Several threads draw them twice and have smaller shares: none waits
         // long for one that is held up.
         let together = if workers.threads() > 1 {
@@ -355,7 +364,16 @@ impl Tiled {
             PAIRED / WIDE
         };
         let sums = self.hidden_sums.as_slice_mut().expect("one vector");
-        let blocks = self.blocks.iter_mut().zip(sums.chunks_mut(WIDE));
+        // Whoever has sampled states has them near.
+        let whose = parts.clone().last();
+        self.whose = whose;
+        let mut tiles = self.states.by_tile();
+        let blocks = self
+            .blocks
+            .iter_mut()
+            .zip(sums.chunks_mut(WIDE))
+            .zip(&mut tiles);
+        let blocks = blocks.map(|((block, sums), tiles)| (block, sums, tiles));
         let mut blocks: Vec<_> = blocks.collect();
         workers.for_each_chunk(&mut blocks, together, |index, blocks| {
             let first = index * together * WIDE;
@@ -364,26 +382,31 @@ impl Tiled {
             let fields = &mut memory.slice_mut()[..lefts.len() * batch * width];
             let fields: &mut [f32] = bytemuck::cast_slice_mut(fields);
             let mut rows: Vec<_> = fields.chunks_mut(width).collect();
-            for ((block, _), place) in blocks.iter().zip((0..).step_by(WIDE)) {
+            for ((block, ..), place) in blocks.iter().zip((0..).step_by(WIDE)) {
                 block.fields_up(lefts, batch, place, &mut rows);
             }
             let bias = &bias[first..hidden.min(first + width)];
-            for (part, rows) in parts.clone().zip(rows.chunks_mut(batch)) {
-                let mut states = Array2::zeros((batch, blocks.len()));
-                let place = ((part * batch) as u32, first);
-                // Another core still has what was cut for the last way down. To take it back takes long, and numbers are drawn
-                // without the memory.
-                let meanwhile = |row| {
-                    if cut {
-                        let share = ((part - parts.start) * batch + row, lefts.len() * batch);
-                        for (block, _) in &*blocks {
-                            block.down.be_mine(share);
-                        }
+            let mut states = Array2::zeros((rows.len(), blocks.len()));
+            let place = ((parts.start * batch) as u32, first);
+            // Another core still has what was cut for the last way down. To take it back takes long, and numbers are drawn
+            // without the memory.
+            let meanwhile = |row| {
+                if cut {
+                    for (block, ..) in &*blocks {
+                        block.down.be_mine((row, rows.len()));
                     }
-                };
-                sample(draw, hidden, place, bias, rows, &mut states, &meanwhile);
-                for ((block, _), states) in blocks.iter_mut().zip(states.axis_iter(Axis(1))) {
-                    block.states[part].column_mut(0).assign(&states);
+                }
+            };
+            sample(draw, hidden, place, bias, &rows, &mut states, &meanwhile);
+            for (word, (block, _, tiles)) in blocks.iter_mut().enumerate() {
+                let sampled = states.axis_chunks_iter(Axis(0), batch);
+                for (part, states) in parts.clone().zip(sampled) {
+                    block.states[part]
+                        .column_mut(0)
+                        .assign(&states.column(word));
+                    if Some(part) == whose {
+                        Packed(states).put_rows(word, tiles);
+                    }
                 }
             }
             clear(&mut memory);
@@ -394,8 +417,8 @@ impl Tiled {
                 // What was no probability came of parameters that are no numbers.
                 step.scale = f32::NAN;
             }
-            for (block, sums) in blocks {
-                block.step(columns, units.as_deref(), step);
+            for (block, sums, _) in blocks {
+                block.step(columns, units, step);
                 let [data, chains] = block.states.each_ref().map(|states| count(states.view()));
                 let differences = data.iter().zip(chains).map(|(data, chains)| data - chains);
                 for (sum, difference) in sums.iter_mut().zip(differences) {

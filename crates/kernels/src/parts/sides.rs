@@ -7,7 +7,9 @@ use crate::gather::come_near;
 use crate::parts::cut::{Lines, Side};
 use crate::parts::pixels::add_greys;
 use crate::parts::turn::{EMPTY, Tile, put_columns};
-use crate::parts::{BYTES, DEPTH, DIGITS, InParts, Packed, ROWS, STRIP, TILE, WIDTH, anything};
+use crate::parts::{
+    BYTES, DEPTH, DIGITS, InParts, InRows, Packed, ROWS, STRIP, TILE, WIDTH, anything,
+};
 use crate::pixels::Pixels;
 
 /// Rows whose pixels are on their way while those of one are copied.
@@ -17,8 +19,7 @@ const AHEAD: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Sides<'a> {
     precision: Precision,
-    /// Where a tile of the inner dimension is, by strip and digit, and how many digits it has.
-    rows: Vec<([&'a mut [u32]; DIGITS], &'a mut u8)>,
+    rows: Vec<InRows<'a>>,
     /// Where they are rows: all tiles of two strips, or of the last one, and how many digits these have.
     columns: Vec<(&'a mut [u32], &'a mut [u8])>,
 }
@@ -29,37 +30,21 @@ pub(crate) fn sides<'a>(rows: &'a mut InParts, columns: &'a mut InParts) -> Vec<
         rows.inner == columns.rows && rows.precision == columns.precision,
         "the same units"
     );
-    let (precision, depth) = (rows.precision, rows.depth());
+    let precision = rows.precision;
     let mut strips = columns.strips().into_iter();
-    let mut sides: Vec<_> = (0..depth)
-        .map(|_| Sides {
-            precision,
-            rows: Vec::new(),
-            columns: strips.by_ref().take(DEPTH / STRIP).collect(),
-        })
-        .collect();
-    for (tiles, digits) in rows.strips() {
-        let mut by_digit = tiles.chunks_mut(depth * 2 * TILE);
-        let mut by_digit: [_; DIGITS] =
-            std::array::from_fn(|_| Some(by_digit.next()?.chunks_mut(2 * TILE)));
-        for (sides, count) in sides.iter_mut().zip(digits) {
-            let tiles = by_digit.each_mut().map(|tiles| {
-                let tile = tiles.as_mut().and_then(Iterator::next);
-                tile.unwrap_or_default()
-            });
-            sides.rows.push((tiles, count));
-        }
-    }
-    sides
+    let rows = rows.by_tile().into_iter();
+    rows.map(|rows| Sides {
+        precision,
+        rows,
+        columns: strips.by_ref().take(DEPTH / STRIP).collect(),
+    })
+    .collect()
 }
 
 impl Sides<'_> {
     /// Puts word `word` of `states`; columns to where `before` tiles of the inner dimension are before them.
     pub fn put_states(&mut self, states: Packed, word: usize, before: usize) {
-        for (strip, ([tiles, ..], digits)) in self.rows.iter_mut().enumerate() {
-            states.put_strip(strip, word, tiles);
-            **digits = 1;
-        }
+        states.put_rows(word, &mut self.rows);
         let starts = (word * DEPTH..).step_by(STRIP);
         for (column, (tiles, digits)) in starts.zip(&mut self.columns) {
             states.put_columns(column, None, before, tiles);

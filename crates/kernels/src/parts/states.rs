@@ -5,7 +5,7 @@ use ndarray::ArrayView2;
 use crate::amx::{self, ROWS};
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor;
-use crate::parts::{BYTES, DEPTH, InParts, STRIP, TILE, WIDTH};
+use crate::parts::{BYTES, DEPTH, InRows, STRIP, TILE, WIDTH};
 
 /// What a state that is on counts on the left, where 1 is [`super::WHOLE`].
 const ON: u8 = 255;
@@ -18,11 +18,14 @@ pub(super) type Masks = [[u16; BYTES]; ROWS];
 pub(crate) struct Packed<'a>(pub ArrayView2<'a, u64>);
 
 impl Packed<'_> {
-    /// Puts one word of a strip of rows: two tiles of the left side.
-    pub fn put_strip(self, strip: usize, word: usize, out: &mut [u32]) {
-        for (half, out) in out.chunks_mut(TILE).take(2).enumerate() {
-            let masks = self.rows(strip * STRIP + half * ROWS, word);
-            spread(&masks, ON, false, out);
+    /// Puts one word of all rows.
+    pub fn put_rows(self, word: usize, strips: &mut [InRows]) {
+        for (strip, ([tiles, ..], digits)) in strips.iter_mut().enumerate() {
+            for (half, out) in tiles.chunks_mut(TILE).enumerate() {
+                let masks = self.rows(strip * STRIP + half * ROWS, word);
+                spread(&masks, ON, false, out);
+            }
+            **digits = 1;
         }
     }
 
@@ -56,21 +59,6 @@ impl Packed<'_> {
                 (word >> (column % 64)) as u16
             })
         })
-    }
-}
-
-impl InParts {
-    /// Puts `states` of this many rows to where `before` tiles of the inner dimension are before them, one tile a word.
-    pub fn put_rows(&mut self, states: Packed, before: usize) {
-        let (depth, words) = (self.depth(), states.0.ncols());
-        assert!(before + words <= depth, "states for which there is room");
-        for (strip, (tiles, digits)) in self.strips().into_iter().enumerate() {
-            for word in 0..words {
-                let place = (before + word) * 2 * TILE;
-                states.put_strip(strip, word, &mut tiles[place..]);
-                digits[before + word] = 1;
-            }
-        }
     }
 }
 

@@ -134,7 +134,7 @@ impl Block {
         clear(&mut memory);
     }
 
-    /// A step by the visible units in `columns`. Rows are then cut into multiples of `units`, if there are any.
+    /// A step by the visible units in `columns`. Rows are then cut into multiples of `units`, if these are given.
     pub fn step(
         &mut self,
         columns: &InParts,
@@ -188,22 +188,23 @@ impl Block {
     }
 }
 
-/// Of what the rows of all weights, by sixteen, are made multiples.
-pub(super) fn units_of_rows(blocks: &[Block]) -> Vec<[f32; ROWS]> {
-    let mut largest = Vec::new();
-    for block in blocks {
-        let of_rows = &block.largest.of_rows;
-        largest.resize(of_rows.len().next_multiple_of(ROWS), 0);
-        for (largest, bits) in largest.iter_mut().zip(of_rows) {
-            *largest = (*bits).max(*largest);
+/// Of what those of the rows `range` of all weights, by sixteen, are made multiples.
+pub(super) fn units_of_rows(blocks: &[Block], range: Range<usize>, units: &mut [[f32; ROWS]]) {
+    let starts = range.clone().step_by(ROWS);
+    for (first, units) in starts.zip(units) {
+        let mut largest = [0; ROWS];
+        for block in blocks {
+            let of_rows = &block.largest.of_rows[first..range.end.min(first + ROWS)];
+            for (largest, bits) in largest.iter_mut().zip(of_rows) {
+                *largest = (*bits).max(*largest);
+            }
         }
+        *units = largest.map(unit);
     }
-    let sixteens = largest.as_chunks().0.iter();
-    sixteens.map(|largest| largest.map(unit)).collect()
 }
 
 /// Weights · hidden states: fields, without bias, of the visible units `range`, one row each of `states`; rows of weights as
-/// multiples of `units`.
+/// multiples of `units`, by sixteen.
 pub(super) fn fields_down(
     blocks: &[Block],
     states: &InParts,
@@ -218,9 +219,8 @@ pub(super) fn fields_down(
     let mut memory = room(weights.len() * COLUMNS);
     let mut sums = [[[0; WIDTH]; 2]; STRIP];
     let set_up = Tiles::set_up();
-    for first in range.clone().step_by(ROWS) {
+    for (first, units) in range.clone().step_by(ROWS).zip(units) {
         let (place, lines) = (first / ROWS, first..(first + ROWS).min(range.end));
-        let units = &units[place];
         let tiles = memory.slice_mut().as_chunks_mut().0;
         let right = weights.iter().zip(tiles).map(|((weights, down), out)| {
             down.get(place, units).unwrap_or_else(|| {

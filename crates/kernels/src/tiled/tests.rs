@@ -248,7 +248,8 @@ fn rows_that_several_threads_cut_at_a_step_change_nothing() {
         let [alone, tiled] = [1, 2].map(|threads| train(threads, scale));
         assert_eq!(alone.weights(), tiled.weights());
         assert_eq!(visible_units(&alone), visible_units(&tiled));
-        let units = units_of_rows(&tiled.blocks);
+        let mut units = vec![[0.0; ROWS]; tiled.units.len()];
+        units_of_rows(&tiled.blocks, 0..tiled.visible, &mut units);
         let cut = |tiled: &Tiled| {
             let places = (0..).zip(&units);
             let found = tiled.blocks.iter().flat_map(|block| {
