@@ -1,5 +1,6 @@
 //! Cutting and multiplying by AVX-512 and the processor's matrix tiles.
 
+mod digits;
 mod multiply;
 mod pixels;
 mod sums;
@@ -10,17 +11,20 @@ use std::arch::x86_64::{
     _mm512_cmpgt_epu32_mask, _mm512_cvtps_epi32, _mm512_fmadd_ps, _mm512_loadu_ps,
     _mm512_loadu_si512, _mm512_maskz_loadu_ps, _mm512_maskz_mov_epi32, _mm512_max_epu16,
     _mm512_max_epu32, _mm512_mul_ps, _mm512_or_si512, _mm512_set1_epi8, _mm512_set1_epi16,
-    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512, _mm512_slli_epi32, _mm512_srli_epi32,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512, _mm512_slli_epi32,
     _mm512_storeu_si512, _mm512_ternarylogic_epi32, _mm512_test_epi32_mask, _mm512_xor_si512,
 };
 use std::ops::Range;
 
-use super::cut::{self, Lines, Side};
-use super::states::Masks;
 use ndarray::ArrayView2;
 
+use super::cut::{self, Lines, Side};
+use super::states::Masks;
 use super::{BYTES, Columns, DEPTH, DIGITS, LESS, ROWS, TILE, WIDTH};
 use crate::Precision;
+use digits::{
+    by_halves, first_digits, last_digits, lower_bytes, middle_digits, outer, upper_bytes,
+};
 pub(super) use multiply::{multiply, multiply_both};
 pub(super) use pixels::{add_greys, put_row};
 #[cfg(test)]
@@ -327,7 +331,7 @@ unsafe fn right<const ALONG: bool>(
     finish::<ALONG, DIGITS>(any, places, out)
 }
 
-/// A tile of the right matrix in two digits; `factors` are [less](less).
+/// A tile of the right matrix in two digits; `factors` are [`less`].
 ///
 /// # Safety
 /// As [`Rows::row`] with `ALONG`.
@@ -410,64 +414,6 @@ fn store(row: &mut [u32; WIDTH], numbers: __m512i) {
 fn select(mask: u32, first: __m512i, second: __m512i) -> __m512i {
     let mask = _mm512_set1_epi32(mask.cast_signed());
     _mm512_ternarylogic_epi32::<0xca>(mask, first, second)
-}
-
-/// Of the first two of four numbers, and of the others: their last digits in the low half, their first ones in the high
-/// half.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn outer([a, b, c, d]: [__m512i; BYTES]) -> [__m512i; 2] {
-    [
-        select(EVEN, a, _mm512_slli_epi32::<8>(b)),
-        select(EVEN, c, _mm512_slli_epi32::<8>(d)),
-    ]
-}
-
-/// The first digits of four numbers, in their order.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn first_digits([low, high]: [__m512i; 2]) -> __m512i {
-    select(0xffff, _mm512_srli_epi32::<16>(low), high)
-}
-
-/// The last digits.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn last_digits([low, high]: [__m512i; 2]) -> __m512i {
-    select(0xffff, low, _mm512_slli_epi32::<16>(high))
-}
-
-/// The middle digits.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn middle_digits([a, b, c, d]: [__m512i; BYTES]) -> __m512i {
-    let low = select(EVEN, _mm512_srli_epi32::<8>(a), b);
-    let high = select(EVEN, _mm512_srli_epi32::<8>(c), d);
-    last_digits([low, high])
-}
-
-/// The lower halves of four numbers: of the first and the third, and of the others.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn by_halves([a, b, c, d]: [__m512i; BYTES]) -> [__m512i; 2] {
-    [
-        select(0xffff, a, _mm512_slli_epi32::<16>(c)),
-        select(0xffff, b, _mm512_slli_epi32::<16>(d)),
-    ]
-}
-
-/// The upper bytes of four [halves](by_halves), in the order of the numbers.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn upper_bytes(ac: __m512i, bd: __m512i) -> __m512i {
-    select(EVEN, _mm512_srli_epi32::<8>(ac), bd)
-}
-
-/// The lower bytes.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn lower_bytes(ac: __m512i, bd: __m512i) -> __m512i {
-    select(EVEN, ac, _mm512_slli_epi32::<8>(bd))
 }
 
 /// Up to sixteen numbers, and zeros.

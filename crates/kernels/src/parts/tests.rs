@@ -4,6 +4,7 @@ use std::ops::Range;
 use ndarray::{Array1, Array2, ShapeBuilder, s};
 use proptest::prelude::*;
 
+use super::both::cut_both_plainly;
 use super::cut::{MOST, cut_plainly, largest_plainly, unit};
 use super::grow::{across_plainly, grow_plainly};
 use super::pairs::{Pair, multiply, multiply_plainly};
@@ -102,6 +103,23 @@ proptest! {
                 prop_assert!(error == 0.0, "{got} for {product}");
             }
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn columns_are_cut_into_both_digits_as_by_the_plain_twin(
+        first in 0..20_usize, columns in 1..=ROWS, inner in 1..200_usize, transposed: bool, seed: u64,
+        power in prop::sample::select(vec![-20, -10, 0]),
+    ) {
+        let right = by(&random(first + columns, inner, ANY, seed), transposed);
+        let unit = |column: usize| 2.0_f32.powi(power + column as i32 % 3);
+        let units: [f32; ROWS] = std::array::from_fn(unit);
+        let none = || vec![[7; COLUMNS]; inner.div_ceil(DEPTH)];
+        let [mut fast, mut plain] = [none(), none()];
+        cut_both(right.view(), first..first + columns, &units, &mut fast);
+        cut_both_plainly(right.view(), first..first + columns, units.map(f32::recip), &mut plain);
+        prop_assert_eq!(fast, plain);
     }
 }
 
