@@ -1,5 +1,26 @@
 //! Memory that begins with a cache line.
 
+use std::ops::{Deref, DerefMut};
+
+/// What begins with a cache line wherever it is, as on the stack: a vector that straddles two is read and written twice.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(crate) struct OnLine<T>(pub T);
+
+impl<T> Deref for OnLine<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for OnLine<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
 /// Numbers that begin with a cache line, so that no row of whole lines straddles one more.
 #[derive(Debug)]
 pub(crate) struct Aligned<T> {

@@ -120,7 +120,7 @@ pub(super) fn multiply_both_plainly(
     }
 }
 
-/// `rows ← scales · sums`, in sixteen columns from `first` on.
+/// `rows ← scales · sums`, in the sixteen columns from `first` on.
 pub(crate) fn put_sums(scales: &[f32; WIDTH], sums: &Sums, first: usize, rows: &mut [&mut [f32]]) {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if amx::available() {
@@ -140,7 +140,7 @@ pub(super) fn put_sums_plainly(
 ) {
     for (row, [upper, lower]) in rows.iter_mut().zip(sums) {
         let sums = upper.iter().zip(lower);
-        for ((out, scale), (upper, lower)) in row[first..].iter_mut().zip(scales).zip(sums) {
+        for ((out, scale), (upper, lower)) in row[first..first + WIDTH].iter_mut().zip(scales).zip(sums) {
             *out = (*lower as f32 * LESS + *upper as f32) / WHOLE * scale;
         }
     }

@@ -3,6 +3,7 @@
 use ndarray::ArrayView2;
 
 use crate::Precision;
+use crate::aligned::OnLine;
 use crate::gather::come_near;
 use crate::parts::cut::{Lines, Side};
 use crate::parts::pixels::add_greys;
@@ -97,7 +98,7 @@ impl Sides<'_> {
             precision: self.precision,
         };
         // Digits of 64 rows, by sixteen.
-        let mut cut = [[EMPTY; BYTES]; DIGITS];
+        let mut cut = OnLine([[EMPTY; BYTES]; DIGITS]);
         for (inner, strips) in self.rows.chunks_mut(DEPTH / STRIP).enumerate() {
             let mut counts = [0; BYTES];
             for (tile, count) in counts.iter_mut().enumerate() {
@@ -119,7 +120,7 @@ impl Sides<'_> {
             for (half, (tiles, digits)) in strips.iter_mut().enumerate() {
                 let [a, b] = [2 * half, 2 * half + 1];
                 **digits = counts[a].max(counts[b]);
-                for (tiles, cut) in tiles.iter_mut().zip(&cut).take((**digits).into()) {
+                for (tiles, cut) in tiles.iter_mut().zip(&cut.0).take((**digits).into()) {
                     tiles.copy_from_slice(cut[a..=b].as_flattened().as_flattened());
                 }
             }

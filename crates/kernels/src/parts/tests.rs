@@ -404,7 +404,7 @@ fn products_by_both_digits_agree_with_their_plain_twins() {
             let scales = std::array::from_fn(|place| 0.01 + place as f32);
             for first in [0, 16, 48] {
                 let outs = [put_sums, both::put_sums_plainly].map(|by| {
-                    let mut out = random(rows, 50, ANY, 4);
+                    let mut out = random(rows, 64, ANY, 4);
                     let rows = out.outer_iter_mut().map(ArrayViewMut1::into_slice);
                     let mut rows: Vec<_> = rows.map(|row| row.expect("a row")).collect();
                     by(&scales, &sums[0], first, &mut rows);

@@ -5,7 +5,7 @@ use std::slice;
 
 use ndarray::{Array2, ArrayView2, s};
 
-use crate::aligned::Aligned;
+use crate::aligned::{Aligned, OnLine};
 use crate::amx::{ROWS, Tiles};
 use crate::gather::be_mine;
 use crate::parts::{
@@ -112,7 +112,7 @@ impl Block {
         let columns = self.view().reversed_axes();
         let depth = columns.ncols().div_ceil(DEPTH);
         let mut memory = room(depth * COLUMNS);
-        let mut sums = [[[0; WIDTH]; 2]; STRIP];
+        let mut sums = OnLine([[[0; WIDTH]; 2]; STRIP]);
         let set_up = Tiles::set_up();
         let starts = (0..self.units).step_by(ROWS);
         for (within, bits) in starts.zip(&self.largest.of_columns) {
@@ -167,7 +167,7 @@ impl Block {
             let (left, digits) = columns.strip(place);
             pairs.find(digits, 1);
             let halves = [rows.len() > ROWS, true];
-            let mut most = [[0; WIDTH]; STRIP];
+            let mut most = OnLine([[0; WIDTH]; STRIP]);
             for (within, tiles) in (0..strips).zip(tiles.chunks(strip)) {
                 let levels = pairs.multiply(&set_up, halves, left, tiles, sums);
                 let largest = [&mut most[..], &mut of_columns[..]];
@@ -217,7 +217,7 @@ pub(super) fn fields_down(
         .map(|block| (block.view(), &block.down))
         .collect();
     let mut memory = room(weights.len() * COLUMNS);
-    let mut sums = [[[0; WIDTH]; 2]; STRIP];
+    let mut sums = OnLine([[[0; WIDTH]; 2]; STRIP]);
     let set_up = Tiles::set_up();
     for (first, units) in range.clone().step_by(ROWS).zip(units) {
         let (place, lines) = (first / ROWS, first..(first + ROWS).min(range.end));

@@ -82,10 +82,10 @@ pub(in crate::parts) fn put_sums(
 ) {
     let scales = load(scales);
     for (row, sums) in rows.iter_mut().zip(sums) {
-        let out = &mut row[first..];
+        let out = &mut row[first..first + WIDTH];
         let sum = _mm512_mul_ps(by_whole(total(2, |level| &sums[level])), scales);
-        // SAFETY: numbers that are not there are not written.
-        unsafe { _mm512_mask_storeu_ps(out.as_mut_ptr(), some(out.len()), sum) };
+        // SAFETY: 64 bytes are written.
+        unsafe { _mm512_storeu_ps(out.as_mut_ptr(), sum) };
     }
 }
 
