@@ -246,7 +246,7 @@ impl Trainer {
     /// Puts the mini-batch on top of the stack.
     fn gather(&mut self, workers: &Workers, inputs: &Inputs) {
         let (batch, rows) = (self.config.batch, inputs.rows());
-        let first = self.turn_to_batch(rows);
+        let first = self.turn_to_batch(self.update, rows);
         let mut data = self.visible.slice_mut(s![..batch, ..]);
         let together = GATHERED.div_ceil(inputs.features().max(1));
         let mut chunks: Vec<_> = data.axis_chunks_iter_mut(Axis(0), together).collect();
@@ -257,11 +257,11 @@ impl Trainer {
         });
     }
 
-    /// The place of the mini-batch's first observation in the order of its pass, which it brings about. The last batch
-    /// of a pass is filled up with the first observations of the pass, so that all batches weigh the same.
-    fn turn_to_batch(&mut self, rows: usize) -> usize {
+    /// The place of the first observation of an update's mini-batch in the order of its pass, which it brings about. The
+    /// last batch of a pass is filled up with the first observations of the pass, so that all batches weigh the same.
+    fn turn_to_batch(&mut self, update: u64, rows: usize) -> usize {
         let per_pass = self.config.updates_per_pass(rows);
-        let (pass, within) = (self.update / per_pass, self.update % per_pass);
+        let (pass, within) = (update / per_pass, update % per_pass);
         if self.order_of != Some(pass) {
             self.order.clear();
             self.order.extend(0..rows as u32);

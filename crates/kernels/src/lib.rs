@@ -45,7 +45,7 @@ pub use product::{dense_product, product};
 pub use sampling::{Draw, conditional, instruction_set, sigmoid, softplus};
 pub use sparse::{SparseWeights, Way};
 pub use sums::column_sums;
-pub use tiled::{Phase, Step, Tiled};
+pub use tiled::{Batch, Phase, Step, Tiled};
 pub use workers::{Workers, WorkersError};
 
 /// Runs `work` as code for the widest vectors of this machine.

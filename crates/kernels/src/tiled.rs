@@ -5,6 +5,7 @@
 //! of hidden units, small enough for a core's own cache; what is largest among them, by which they are cut into digits,
 //! is seen when they are written.
 
+mod batch;
 mod block;
 mod sample;
 
@@ -16,13 +17,15 @@ use pulp::Arch;
 
 use crate::amx::{self, ROWS};
 use crate::parts::{
-    DEPTH, InParts, MOST_ROWS, MOST_TERMS, Packed, Sides, WIDE, clear, room, sides,
+    DEPTH, InParts, InRows, MOST_ROWS, MOST_TERMS, Packed, Sides, WIDE, clear, room, sides,
 };
 use crate::philox::{PAIRED, Stream};
 use crate::sampling::sigmoid_row;
+pub use crate::tiled::batch::Batch;
+use crate::tiled::batch::Visible;
 use crate::tiled::block::{Block, fields_down, units_of_rows};
 use crate::tiled::sample::sample;
-use crate::{BitRows, Pixels, Precision, Workers, column_sums, vectorized};
+use crate::{Precision, Workers, column_sums, vectorized};
 
 /// Of all products here.
 const PRECISION: Precision = Precision::Training;
@@ -61,10 +64,12 @@ pub struct Tiled {
     chain_sums: Array1<f32>,
     /// Σ h of the mini-batch − Σ h of the chains, by unit, when the last step was made.
     hidden_sums: Array1<f32>,
-    /// Visible units of the mini-batch and of the chains as rows.
-    rows: [InParts; 2],
-    /// All of them as columns: the mini-batch, then the chains.
-    columns: InParts,
+    /// Of the mini-batch, and where there is room for the next one.
+    visible_units: [Visible; 2],
+    /// Which of the two is the mini-batch's.
+    now: usize,
+    /// Visible units of the chains as rows.
+    chains: InParts,
     /// Hidden units as rows.
     states: InParts,
     /// Whose these are: the mini-batch's (0), the chains' (1), or nobody's yet.
@@ -113,8 +118,9 @@ impl Tiled {
             blocks: blocks.collect(),
             chain_sums: Array1::zeros(visible),
             hidden_sums: Array1::zeros(hidden),
-            rows: [0, 1].map(|_| InParts::new(PRECISION, batch, visible)),
-            columns: InParts::new(PRECISION, visible, 2 * batch.next_multiple_of(DEPTH)),
+            visible_units: [0, 1].map(|_| Visible::none(batch, visible)),
+            now: 0,
+            chains: InParts::new(PRECISION, batch, visible),
             states: InParts::new(PRECISION, batch, hidden),
             whose: None,
             units: vec![[0.0; ROWS]; visible.div_ceil(ROWS)],
@@ -148,16 +154,24 @@ impl Tiled {
         self.blocks[unit / WIDE].states[1][[row, 0]] >> (unit % WIDE) & 1 == 1
     }
 
-    /// Takes up a mini-batch, batch × V. Answers Σ v, by unit, if all its numbers lie between 0 and 1: others are not for
-    /// tiles.
+    /// Takes up a mini-batch.
     ///
     /// # Panics
-    /// If the shapes do not fit together.
+    /// If it has another shape, or rows are chosen that are not there.
+    pub fn take_up(&mut self, workers: &Workers, batch: Batch) {
+        assert_eq!(batch.dim(), (self.batch, self.visible), "a mini-batch");
+        self.put(workers, |sides, group, sums| batch.put(sides, group, sums));
+    }
+
+    /// Takes up a mini-batch of numbers, batch × V. Answers whether all lie between 0 and 1: others are not for tiles.
+    ///
+    /// # Panics
+    /// If it has another shape.
     #[must_use]
-    pub fn take_up(&mut self, workers: &Workers, data: ArrayView2<f32>) -> Option<Array1<f32>> {
+    pub fn take_up_values(&mut self, workers: &Workers, data: ArrayView2<f32>) -> bool {
         assert_eq!(data.dim(), (self.batch, self.visible), "a mini-batch");
         let fits = AtomicBool::new(true);
-        let sums = self.put(workers, |sides, group, sums| {
+        self.put(workers, |sides, group, sums| {
             let first = group * DEPTH;
             let data = data.slice(s![.., first..first + sums.len()]);
             if !sides.put_values(data, 0) {
@@ -165,71 +179,28 @@ impl Tiled {
             }
             ArrayViewMut1::from(sums).assign(&column_sums(data));
         });
-        fits.into_inner().then_some(sums)
+        fits.into_inner()
     }
 
-    /// Takes up a mini-batch of pixels: the rows `chosen` of `pixels`. Answers Σ v, by unit.
-    ///
-    /// # Panics
-    /// If not as many rows are chosen as are a mini-batch, or some that are not there, or have not as many pixels as
-    /// there are visible units.
-    #[must_use]
-    pub fn take_up_pixels(
-        &mut self,
-        workers: &Workers,
-        pixels: &Pixels,
-        chosen: &[usize],
-    ) -> Array1<f32> {
-        assert!(
-            pixels.columns() == self.visible && chosen.len() == self.batch,
-            "rows that fit"
-        );
-        self.put(workers, |sides, group, sums| {
-            let mut all = [0.0; DEPTH];
-            sides.put_pixels(pixels, chosen, group, &mut all);
-            sums.copy_from_slice(&all[..sums.len()]);
-        })
-    }
-
-    /// Takes up a mini-batch of states: the rows `chosen` of `states`. Answers Σ v, by unit.
-    ///
-    /// # Panics
-    /// If rows are chosen that are not there, or states have not as many bits as there are visible units.
-    #[must_use]
-    pub fn take_up_states(
-        &mut self,
-        workers: &Workers,
-        states: &BitRows,
-        chosen: impl Iterator<Item = usize>,
-    ) -> Array1<f32> {
-        assert_eq!(states.bits(), self.visible, "one bit per unit");
-        let mut batch = Array2::zeros((self.batch, states.words_per_row()));
-        for (mut out, row) in batch.outer_iter_mut().zip(chosen) {
-            out.assign(&ArrayView1::from(states.row(row)));
-        }
-        self.put(workers, |sides, word, sums| {
-            sides.put_states(Packed(batch.view()), word, 0);
-            sums.copy_from_slice(&count(batch.slice(s![.., word..=word]))[..sums.len()]);
-        })
-    }
-
-    /// Puts a mini-batch, 64 units at a time, and the sums of these.
+    /// Puts a mini-batch.
     fn put(
         &mut self,
         workers: &Workers,
         put: impl Fn(&mut Sides, usize, &mut [f32]) + Send + Sync,
-    ) -> Array1<f32> {
+    ) {
         let crew = self.crew(workers);
-        let mut sums = vec![0.0; self.visible];
-        let sides = sides(&mut self.rows[0], &mut self.columns);
-        let mut parts: Vec<_> = sides.into_iter().zip(sums.chunks_mut(DEPTH)).collect();
-        crew.as_ref()
-            .unwrap_or(workers)
-            .for_each_chunk(&mut parts, 1, |group, parts| {
-                let (sides, sums) = &mut parts[0];
-                put(sides, group, sums);
-            });
-        sums.into()
+        let mut groups = self.visible_units[self.now].groups();
+        let workers = crew.as_ref().unwrap_or(workers);
+        workers.for_each_chunk(&mut groups, 1, |group, groups| {
+            let (sides, sums) = &mut groups[0];
+            put(sides, group, sums);
+        });
+    }
+
+    /// Σ v of the mini-batch, by unit.
+    #[must_use]
+    pub fn data_sums(&self) -> ArrayView1<'_, f32> {
+        ArrayView1::from(&self.visible_units[self.now].sums)
     }
 
     /// Visible units of the chains, given the hidden units of the rows `from` (the mini-batch or the chains) and the
@@ -261,7 +232,8 @@ impl Tiled {
         let bias = bias.as_standard_layout();
         let bias = bias.as_slice().expect("a standard layout is a slice");
         let sums = self.chain_sums.as_slice_mut().expect("one vector");
-        let mut sides = sides(&mut self.rows[1], &mut self.columns);
+        let columns = &mut self.visible_units[self.now].columns;
+        let mut sides = sides(&mut self.chains, columns);
         let parts = sides
             .chunks_mut(PAIRED / DEPTH)
             .zip(sums.chunks_mut(PAIRED))
@@ -328,10 +300,15 @@ impl Tiled {
     }
 
     /// Samples the hidden units of the rows `rows` (mini-batch, chains, or both) given the visible ones and the hidden
-    /// `bias`, by a draw of a stream; and then makes a `step`, if there is one, block by block.
+    /// `bias`, by a draw of a stream; and then makes a `step`, if there is one, block by block. Threads that would wait for
+    /// others take up the `next` mini-batch, if there is one, which then is the mini-batch.
     ///
     /// # Panics
     /// If the shapes do not fit together.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "all that happens to a block happens here"
+    )]
     pub fn up(
         &mut self,
         workers: &Workers,
@@ -339,10 +316,13 @@ impl Tiled {
         bias: ArrayView1<f32>,
         draw: (Stream, u64),
         step: Option<Step>,
+        next: Option<Batch>,
     ) {
         assert!(
-            bias.len() == self.hidden && rows.end <= 2 * self.batch,
-            "one bias per unit, rows that are there"
+            bias.len() == self.hidden
+                && rows.end <= 2 * self.batch
+                && next.is_none_or(|next| next.dim() == (self.batch, self.visible)),
+            "one bias per unit, rows that are there, and a mini-batch"
         );
         let crew = self.crew(workers);
         let workers = crew.as_ref().unwrap_or(workers);
@@ -350,8 +330,17 @@ impl Tiled {
         let bias = bias.as_slice().expect("a standard layout is a slice");
         let (batch, hidden) = (self.batch, self.hidden);
         let parts = rows.start / batch..rows.end.div_ceil(batch);
-        let lefts = &self.rows[parts.clone()];
-        let (columns, fits) = (&self.columns, self.fits);
+        let [mini_batch, coming] = {
+            let [first, second] = &mut self.visible_units;
+            if self.now == 0 {
+                [first, second]
+            } else {
+                [second, first]
+            }
+        };
+        let lefts = &[&mini_batch.rows, &self.chains][parts.clone()];
+        let (columns, fits) = (&mini_batch.columns, self.fits);
+        let mut groups = next.map_or(Vec::new(), |_| coming.groups());
         // On the way down another core would have to ask for weights, twice as many bytes; for one thread cutting them there
         // is faster.
         let cut = step.is_some() && workers.threads() > 1;
@@ -375,7 +364,7 @@ impl Tiled {
             .zip(&mut tiles);
         let blocks = blocks.map(|((block, sums), tiles)| (block, sums, tiles));
         let mut blocks: Vec<_> = blocks.collect();
-        workers.for_each_chunk(&mut blocks, together, |index, blocks| {
+        let blocks_up = |index, blocks: &mut [(&mut Block, &mut [f32], &mut Vec<InRows>)]| {
             let first = index * together * WIDE;
             let width = blocks.len() * WIDE;
             let mut memory = room(lefts.len() * batch * width);
@@ -425,7 +414,16 @@ impl Tiled {
                     *sum = difference;
                 }
             }
-        });
+        };
+        let put = |group, (sides, sums): &mut (Sides, &mut [f32])| {
+            if let Some(next) = next {
+                next.put(sides, group, sums);
+            }
+        };
+        workers.for_each_chunk_then((&mut blocks, together), blocks_up, &mut groups, put);
+        if next.is_some() {
+            self.now = 1 - self.now;
+        }
     }
 
     /// Σ h of the mini-batch − Σ h of the chains, by unit, when the last step was made.

@@ -81,7 +81,7 @@ impl Workers {
     }
 
     fn present(&self) -> MutexGuard<'_, Option<Arc<Crew>>> {
-        self.crew.lock().unwrap_or_else(PoisonError::into_inner)
+        open(&self.crew)
     }
 
     /// Those that wait awake for the calling thread.
@@ -92,7 +92,7 @@ impl Workers {
     /// Runs `task(0) … task(count − 1)`, in any order and in parallel.
     pub fn for_each(&self, count: usize, task: impl Fn(usize) + Send + Sync) {
         if let Some(crew) = self.crew().filter(|_| count > 1) {
-            return crew.run(count, &task);
+            return crew.run([count, 0], &task);
         }
         match &self.pool {
             Some(pool) if count > 1 => {
@@ -129,9 +129,8 @@ impl Workers {
         let count = items.len().div_ceil(length);
         if let Some(crew) = self.crew().filter(|_| count > 1) {
             let chunks: Vec<_> = items.chunks_mut(length).map(Mutex::new).collect();
-            return crew.run(count, &|index| {
-                let mut chunk = chunks[index].lock().unwrap_or_else(PoisonError::into_inner);
-                task(index, &mut chunk);
+            return crew.run([count, 0], &|index| {
+                task(index, &mut open(&chunks[index]));
             });
         }
         match &self.pool {
@@ -146,6 +145,37 @@ impl Workers {
             }
         }
     }
+
+    /// Runs `task(index, chunk)` over chunks as [`Workers::for_each_chunk`] does, and then `more(index, item)` over `others`:
+    /// those who wait awake begin with that as soon as they have nothing else to begin with.
+    pub(crate) fn for_each_chunk_then<T: Send, U: Send>(
+        &self,
+        (items, length): (&mut [T], usize),
+        task: impl Fn(usize, &mut [T]) + Send + Sync,
+        others: &mut [U],
+        more: impl Fn(usize, &mut U) + Send + Sync,
+    ) {
+        let Some(crew) = self.crew().filter(|_| !others.is_empty()) else {
+            self.for_each_chunk(items, length, task);
+            self.for_each_chunk(others, 1, |index, other| more(index, &mut other[0]));
+            return;
+        };
+        let chunks: Vec<_> = items.chunks_mut(length).map(Mutex::new).collect();
+        let others: Vec<_> = others.iter_mut().map(Mutex::new).collect();
+        crew.run([chunks.len(), others.len()], &|index| {
+            if let Some(chunk) = chunks.get(index) {
+                task(index, &mut open(chunk));
+            } else {
+                let index = index - chunks.len();
+                more(index, &mut open(&others[index]));
+            }
+        });
+    }
+}
+
+/// What is behind a lock, whatever happened to those who had it before.
+fn open<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The operating system would not start the threads.

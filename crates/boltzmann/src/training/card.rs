@@ -118,7 +118,7 @@ impl Trainer {
     /// Queues one update. What goes wrong is told when the machine is fetched.
     pub(super) fn update_on_card(&mut self) {
         let rows = self.card.as_ref().map_or(0, |on| on.data.dim().0);
-        let first = self.turn_to_batch(rows);
+        let first = self.turn_to_batch(self.update, rows);
         let rate = self.learning_rate();
         let Some(on) = &mut self.card else { return };
         let update = Update {

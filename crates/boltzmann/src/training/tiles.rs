@@ -1,8 +1,8 @@
 //! Training with weights and states as the processor's matrix tiles take them: the same updates, to the last bit where
 //! the products would be made by tiles too.
 
-use ndarray::{Array1, s};
-use resrel_kernels::{Phase, Pixels, Precision, Step, Tiled, Workers};
+use ndarray::s;
+use resrel_kernels::{Batch, Phase, Pixels, Precision, Step, Tiled, Workers};
 
 use crate::Inputs;
 use crate::config::{NegativePhase, NegativeVisible};
@@ -14,6 +14,8 @@ pub(super) struct OnTiles {
     machine: Tiled,
     /// The observations, if they are such.
     pixels: Option<Pixels>,
+    /// Whether the machine has the mini-batch of the next update already.
+    taken_up: bool,
     /// Whether the trainer's own weights and chains are older.
     ahead: bool,
 }
@@ -40,6 +42,7 @@ impl Trainer {
         self.tiles = Some(OnTiles {
             machine: Tiled::new(self.rbm.weights.view(), batch, on),
             pixels: self.pixels(workers, inputs),
+            taken_up: false,
             ahead: false,
         });
         true
@@ -87,10 +90,11 @@ impl Trainer {
     /// One update from the next mini-batch. Answers whether it was made: with observations that are not between 0 and 1
     /// training goes on elsewhere.
     pub(super) fn update_in_tiles(&mut self, workers: &Workers, inputs: &Inputs) -> bool {
-        let Some(data_sums) = self.take_up(workers, inputs) else {
+        if !self.take_up(workers, inputs) {
             self.leave_tiles();
             return false;
-        };
+        }
+        let next = self.next_to_take_up(workers, inputs);
         let (batch, steps) = (self.config.batch, self.config.steps);
         let rate = self.learning_rate();
         let scale = (rate / batch as f64) as f32;
@@ -104,7 +108,11 @@ impl Trainer {
             return false;
         };
         on.ahead = true;
+        let next = next
+            .as_ref()
+            .and_then(|chosen| batch_of(inputs, on.pixels.as_ref(), chosen));
         let machine = &mut on.machine;
+        let data_sums = machine.data_sums().to_owned();
         let (visible_bias, hidden_bias) = (&mut self.rbm.visible_bias, &mut self.rbm.hidden_bias);
         let down = |machine: &mut Tiled, from, number| {
             let phase = match self.config.negative_visible {
@@ -121,49 +129,75 @@ impl Trainer {
                     down(machine, chains.clone(), 2 * number);
                     let draw = draw(2 * number + 1);
                     if number + 1 < steps {
-                        machine.up(workers, &chains, bias, draw, None);
+                        machine.up(workers, &chains, bias, draw, None, None);
                     } else {
-                        machine.up(workers, &(0..2 * batch), bias, draw, Some(step));
+                        machine.up(workers, &(0..2 * batch), bias, draw, Some(step), next);
                     }
                 }
             }
             NegativePhase::Cd => {
-                machine.up(workers, &(0..batch), bias, draw(2 * steps), None);
+                machine.up(workers, &(0..batch), bias, draw(2 * steps), None, None);
                 let mut from = 0..batch;
                 for number in 0..steps {
                     down(machine, from, 2 * number);
-                    let last = (number + 1 == steps).then_some(step);
-                    machine.up(workers, &chains, bias, draw(2 * number + 1), last);
+                    let last = number + 1 == steps;
+                    let (step, next) = (last.then_some(step), next.filter(|_| last));
+                    machine.up(workers, &chains, bias, draw(2 * number + 1), step, next);
                     from = chains.clone();
                 }
             }
         }
         visible_bias.scaled_add(scale, &(data_sums - machine.chain_sums()));
         hidden_bias.scaled_add(scale, &machine.hidden_sums());
+        on.taken_up = next.is_some();
         self.update += 1;
         true
     }
 
-    /// Takes up the next mini-batch, if it is for tiles. Answers Σ v, by unit.
-    fn take_up(&mut self, workers: &Workers, inputs: &Inputs) -> Option<Array1<f32>> {
-        let rows = inputs.rows();
-        let first = self.turn_to_batch(rows);
-        let places = first..first + self.config.batch;
-        let chosen = places.map(|place| self.order[place % rows] as usize);
-        let OnTiles {
-            machine, pixels, ..
-        } = self.tiles.as_mut()?;
-        match (inputs, pixels) {
-            (Inputs::Bits(states), _) => Some(machine.take_up_states(workers, states, chosen)),
-            (_, Some(pixels)) => {
-                let chosen: Vec<_> = chosen.collect();
-                Some(machine.take_up_pixels(workers, pixels, &chosen))
-            }
-            _ => {
-                self.gather(workers, inputs);
-                let data = self.visible.slice(s![..self.config.batch, ..]);
-                self.tiles.as_mut()?.machine.take_up(workers, data)
-            }
+    /// Takes up the next mini-batch, unless it is there already. Answers whether it is for tiles.
+    fn take_up(&mut self, workers: &Workers, inputs: &Inputs) -> bool {
+        if self.tiles.as_ref().is_some_and(|on| on.taken_up) {
+            return true;
         }
+        let chosen = self.chosen(self.update, inputs.rows());
+        let Some(on) = &mut self.tiles else {
+            return false;
+        };
+        if let Some(batch) = batch_of(inputs, on.pixels.as_ref(), &chosen) {
+            on.machine.take_up(workers, batch);
+            return true;
+        }
+        self.gather(workers, inputs);
+        let data = self.visible.slice(s![..self.config.batch, ..]);
+        let on = self.tiles.as_mut();
+        on.is_some_and(|on| on.machine.take_up_values(workers, data))
+    }
+
+    /// The mini-batch after the next, where threads that wait for others take it up.
+    fn next_to_take_up(&mut self, workers: &Workers, inputs: &Inputs) -> Option<Vec<usize>> {
+        let any = workers.threads() > 1 && self.update + 1 < self.total;
+        any.then(|| self.chosen(self.update + 1, inputs.rows()))
+    }
+
+    /// The observations of an update's mini-batch.
+    fn chosen(&mut self, update: u64, rows: usize) -> Vec<usize> {
+        let first = self.turn_to_batch(update, rows);
+        let places = first..first + self.config.batch;
+        places
+            .map(|place| self.order[place % rows] as usize)
+            .collect()
+    }
+}
+
+/// The observations `chosen`, where they need not be gathered.
+fn batch_of<'a>(
+    inputs: &'a Inputs,
+    pixels: Option<&'a Pixels>,
+    chosen: &'a [usize],
+) -> Option<Batch<'a>> {
+    match (inputs, pixels) {
+        (Inputs::Bits(states), _) => Some(Batch::States(states, chosen)),
+        (_, Some(pixels)) => Some(Batch::Pixels(pixels, chosen)),
+        _ => None,
     }
 }

@@ -140,7 +140,9 @@ pub(super) fn put_sums_plainly(
 ) {
     for (row, [upper, lower]) in rows.iter_mut().zip(sums) {
         let sums = upper.iter().zip(lower);
-        for ((out, scale), (upper, lower)) in row[first..first + WIDTH].iter_mut().zip(scales).zip(sums) {
+        for ((out, scale), (upper, lower)) in
+            row[first..first + WIDTH].iter_mut().zip(scales).zip(sums)
+        {
             *out = (*lower as f32 * LESS + *upper as f32) / WHOLE * scale;
         }
     }

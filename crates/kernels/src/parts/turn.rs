@@ -1,10 +1,10 @@
 //! What is cut into digits as rows, as columns.
 
+use crate::aligned::OnLine;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::amx;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor;
-use crate::aligned::OnLine;
 use crate::parts::{BYTES, ROWS, TILE, WIDTH, anything};
 
 /// Rows of a tile.

@@ -104,7 +104,7 @@ impl Block {
     /// Weights · visible units: fields without bias, to column `first` of one row each of all `lefts`.
     pub fn fields_up(
         &self,
-        lefts: &[InParts],
+        lefts: &[&InParts],
         batch: usize,
         first: usize,
         rows: &mut [&mut [f32]],

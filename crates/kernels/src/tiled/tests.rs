@@ -2,7 +2,7 @@ use ndarray::{Array1, Array2, Axis, concatenate};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Purpose, sigmoid};
+use crate::{BitRows, Pixels, Purpose, sigmoid};
 
 /// How near means come to those of double precision. Products of up to 300 terms are out by up to half of 2⁻¹⁴ of the
 /// largest weight in each, of either sign: a field by some 3·10⁻⁴, a mean by a quarter of it. Seven times that.
@@ -97,7 +97,7 @@ fn check_samples(
 fn visible_units(tiled: &Tiled) -> Array2<f32> {
     let mut units = Array2::zeros((tiled.batch, tiled.visible));
     let one = Array2::eye(tiled.visible);
-    tiled.rows[1].product(0.0, 1.0, one.view(), units.view_mut());
+    tiled.chains.product(0.0, 1.0, one.view(), units.view_mut());
     units
 }
 
@@ -125,17 +125,17 @@ proptest! {
         let bias = plain.hidden_bias.view();
         if kind == 0 {
             let turned = BitRows::from_threshold(plain.data.slice(s![..;-1, ..]), 0.5);
-            let sums = tiled.take_up_states(&workers, &turned, (0..batch).rev());
-            prop_assert_eq!(sums, plain.data.sum_axis(Axis(0)));
+            let chosen: Vec<_> = (0..batch).rev().collect();
+            tiled.take_up(&workers, Batch::States(&turned, &chosen));
         } else {
-            let sums = tiled.take_up(&workers, plain.data.view());
-            prop_assert_eq!(sums, Some(column_sums(plain.data.view())));
+            prop_assert!(tiled.take_up_values(&workers, plain.data.view()));
         }
+        prop_assert_eq!(tiled.data_sums(), column_sums(plain.data.view()));
         let mut from = plain.chains.clone();
         let mut rows = batch..2 * batch;
         let mut open = 0;
         if from_data {
-            tiled.up(&workers, &(0..batch), bias, (stream, 4), None);
+            tiled.up(&workers, &(0..batch), bias, (stream, 4), None, None);
             from = unpack(tiled.blocks.iter().map(|block| &block.states[0]), hidden);
             open += check_samples(&from, &plain.up(&plain.data), stream, 4, 0)?;
             rows = 0..batch;
@@ -161,7 +161,7 @@ proptest! {
             }
         }
         let step = Step { keep: 0.75, scale: 0.01 };
-        tiled.up(&workers, &(0..2 * batch), bias, (stream, 6), Some(step));
+        tiled.up(&workers, &(0..2 * batch), bias, (stream, 6), Some(step), None);
         let [data_states, chain_states] = [0, 1].map(|part| {
             unpack(tiled.blocks.iter().map(|block| &block.states[part]), hidden)
         });
@@ -211,7 +211,7 @@ fn what_is_no_probability_makes_weights_that_are_no_numbers() {
     let workers = Workers::single();
     let stream = Stream::new(1, Purpose::Training, 0);
     let mut tiled = plain.tiled();
-    assert!(tiled.take_up(&workers, plain.data.view()).is_some());
+    assert!(tiled.take_up_values(&workers, plain.data.view()));
     tiled.down(&workers, &(20..40), plain.visible_bias.view(), Phase::Mean);
     assert!(tiled.chain_sums()[7].is_nan() && sigmoid(f32::NAN).is_nan());
     let step = Step {
@@ -219,11 +219,11 @@ fn what_is_no_probability_makes_weights_that_are_no_numbers() {
         scale: 0.1,
     };
     let bias = plain.hidden_bias.view();
-    tiled.up(&workers, &(0..40), bias, (stream, 0), Some(step));
+    tiled.up(&workers, &(0..40), bias, (stream, 0), Some(step), None);
     assert!(tiled.weights().iter().all(|weight| weight.is_nan()));
     assert!(tiled.largest_weight().is_nan());
     plain.data[[3, 4]] = 1.5;
-    assert!(tiled.take_up(&workers, plain.data.view()).is_none());
+    assert!(!tiled.take_up_values(&workers, plain.data.view()));
 }
 
 #[test]
@@ -234,12 +234,12 @@ fn rows_that_several_threads_cut_at_a_step_change_nothing() {
         let workers = Workers::new(threads).expect("threads");
         let mut tiled = plain.tiled();
         for update in 0..4 {
-            assert!(tiled.take_up(&workers, plain.data.view()).is_some());
+            assert!(tiled.take_up_values(&workers, plain.data.view()));
             let phase = Phase::Sampled((stream, 2 * update));
             tiled.down(&workers, &(75..150), plain.visible_bias.view(), phase);
             let (bias, draw) = (plain.hidden_bias.view(), (stream, 2 * update + 1));
             let step = Step { keep: 1.0, scale };
-            tiled.up(&workers, &(0..150), bias, draw, Some(step));
+            tiled.up(&workers, &(0..150), bias, draw, Some(step), None);
         }
         tiled
     };
@@ -266,5 +266,54 @@ fn rows_that_several_threads_cut_at_a_step_change_nothing() {
             "{} of {all}",
             cut(&tiled)
         );
+    }
+}
+
+#[test]
+fn a_mini_batch_taken_up_meanwhile_is_one_taken_up_when_its_turn_comes() {
+    let plain = Plain::new(300, 200, 75, 1);
+    let stream = Stream::new(1, Purpose::Training, 0);
+    let states = BitRows::from_threshold(plain.data.view(), 0.5);
+    let levels = plain.data.mapv(|x| (x * 255.0).round() / 255.0);
+    let pixels = Pixels::of(&Workers::single(), levels.view()).expect("pixels");
+    let chosen = |update: usize| (0..75).map(|row| row * (update + 2) % 75).collect();
+    let chosen: Vec<Vec<usize>> = (0..4).map(chosen).collect();
+    let train = |threads: usize, meanwhile: bool, of_pixels: bool| {
+        let workers = Workers::new(threads).expect("threads");
+        let batch = |update: usize| {
+            let chosen = chosen.get(update)?;
+            Some(if of_pixels {
+                Batch::Pixels(&pixels, chosen)
+            } else {
+                Batch::States(&states, chosen)
+            })
+        };
+        let mut tiled = plain.tiled();
+        let mut sums = Vec::new();
+        workers.awake(|| {
+            for update in 0..chosen.len() {
+                if update == 0 || !meanwhile {
+                    tiled.take_up(&workers, batch(update).expect("a mini-batch"));
+                }
+                sums.push(tiled.data_sums().to_owned());
+                let draw = |number| (stream, 2 * update as u64 + number);
+                let phase = Phase::Sampled(draw(0));
+                tiled.down(&workers, &(75..150), plain.visible_bias.view(), phase);
+                let step = Step {
+                    keep: 1.0,
+                    scale: 0.01,
+                };
+                let next = batch(update + 1).filter(|_| meanwhile);
+                let bias = plain.hidden_bias.view();
+                tiled.up(&workers, &(0..150), bias, draw(1), Some(step), next);
+            }
+        });
+        (tiled.weights(), sums)
+    };
+    for of_pixels in [true, false] {
+        let expected = train(1, false, of_pixels);
+        for threads in 1..4 {
+            assert_eq!(train(threads, true, of_pixels), expected);
+        }
     }
 }

@@ -25,8 +25,8 @@ pub(super) struct Crew {
     task: UnsafeCell<Option<*const Task<'static>>>,
     /// Of the task: odd while it is open, even when it is done.
     number: AtomicUsize,
-    /// What is left to be done, by member: the leader's share first.
-    shares: OnceLock<Vec<Share>>,
+    /// What is left to be done, by member, the leader first: of what is done first, and of what then.
+    shares: OnceLock<Vec<[Share; 2]>>,
     /// How many others are at work.
     at_work: AtomicUsize,
     /// Whether the leader is.
@@ -71,7 +71,7 @@ impl Crew {
             })
         };
         let others: Vec<_> = (0..count).map_while(start).collect();
-        let shares = (0..=others.len()).map(|_| Share::default()).collect();
+        let shares = (0..=others.len()).map(|_| Default::default()).collect();
         self.shares.set(shares).expect("called together once");
         self.others.set(others).expect("called together once");
     }
@@ -81,12 +81,13 @@ impl Crew {
         self.leader == thread::current().id() && !self.busy.load(Ordering::Relaxed)
     }
 
-    /// Does a task for 0 … `count` − 1. Each member, the leader, who calls this, too, begins with a share that is the same
-    /// each time, and then helps the others.
+    /// Does a task for 0 … `first` − 1, and for as many more as are to be done `then`. Each member, the leader, who calls
+    /// this, too, begins with a share that is the same each time, and helps the others when it is done with it; where there
+    /// is nothing left to begin with, it does the same with what is done then.
     ///
     /// # Panics
     /// If it is not [led](Crew::is_led) by the caller, or where the task does.
-    pub fn run(&self, count: usize, task: &Task) {
+    pub fn run(&self, [first, then]: [usize; 2], task: &Task) {
         assert!(self.is_led(), "the leader, free for a task");
         *self.panic() = None;
         let task: *const Task = task;
@@ -100,9 +101,10 @@ impl Crew {
         // SAFETY: none is open and no other at work.
         unsafe { *self.task.get() = Some(lasting) };
         let shares = self.shares.get().map_or(&[][..], Vec::as_slice);
-        for (member, share) in shares.iter().enumerate() {
-            let end = |member| member * count / shares.len();
-            share.set(end(member)..end(member + 1));
+        for (member, [of_first, of_then]) in shares.iter().enumerate() {
+            let end = |count: usize, member| member * count / shares.len();
+            of_first.set(end(first, member)..end(first, member + 1));
+            of_then.set(first + end(then, member)..first + end(then, member + 1));
         }
         self.busy.store(true, Ordering::Relaxed);
         self.open();
@@ -115,15 +117,17 @@ impl Crew {
         }
     }
 
-    /// A member's own share, from its beginning, and then what is left of the others', from the end.
+    /// A member's own share, from its beginning, and then what is left of the others', from the end; of either kind.
     fn work(&self, member: usize, task: &Task) {
         let shares = self.shares.get().map_or(&[][..], Vec::as_slice);
         let Some((before, [own, after @ ..])) = shares.split_at_checked(member) else {
             return;
         };
-        std::iter::from_fn(|| own.first()).for_each(task);
-        for other in after.iter().chain(before) {
-            std::iter::from_fn(|| other.last()).for_each(task);
+        for (kind, own) in own.iter().enumerate() {
+            std::iter::from_fn(|| own.first()).for_each(task);
+            for other in after.iter().chain(before) {
+                std::iter::from_fn(|| other[kind].last()).for_each(task);
+            }
         }
     }
 

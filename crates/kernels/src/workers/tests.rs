@@ -31,6 +31,48 @@ fn every_task_is_done_once_by_those_that_are_awake() {
 }
 
 #[test]
+fn what_is_done_then_is_done_once_and_by_whoever_has_nothing_else_to_do() {
+    for threads in [1, 2, 3] {
+        let workers = Workers::new(threads).expect("threads");
+        let each = |awake: bool| {
+            for (count, length) in [(0, 1), (1, 1), (7, 3), (8, 1)] {
+                for more in [0, 1, 5] {
+                    let (mut items, mut others) = (vec![0; count], vec![0; more]);
+                    let (first, then) = (AtomicUsize::new(0), AtomicUsize::new(0));
+                    workers.for_each_chunk_then(
+                        (&mut items, length),
+                        |chunk, items| {
+                            // Held up until all else is done.
+                            while awake
+                                && threads > 1
+                                && chunk == 0
+                                && then.load(Ordering::SeqCst) < more
+                            {
+                                thread::yield_now();
+                            }
+                            for (place, item) in items.iter_mut().enumerate() {
+                                *item += chunk * length + place;
+                            }
+                            first.fetch_add(1, Ordering::SeqCst);
+                        },
+                        &mut others,
+                        |place, other| {
+                            *other += place;
+                            then.fetch_add(1, Ordering::SeqCst);
+                        },
+                    );
+                    assert!(items.into_iter().eq(0..count) && others.into_iter().eq(0..more));
+                    assert_eq!(first.into_inner(), count.div_ceil(length));
+                    assert_eq!(then.into_inner(), more);
+                }
+            }
+        };
+        each(false);
+        workers.awake(|| each(true));
+    }
+}
+
+#[test]
 fn a_share_goes_to_the_same_thread_every_time() {
     let workers = Workers::new(3).expect("threads");
     workers.awake(|| {
