@@ -343,15 +343,11 @@ impl Tiled {
         let mut groups = next.map_or(Vec::new(), |_| coming.groups());
         // On the way down another core would have to ask for weights, twice as many bytes; for one thread cutting them there
         // is faster.
-        let cut = step.is_some() && workers.threads() > 1;
-        let units = cut.then_some(&self.units[..]);
+        let several = workers.threads() > 1;
+        let units = (several && step.is_some()).then_some(&self.units[..]);
         // Two blocks' random numbers are drawn together. Several threads draw them twice and have smaller shares: none waits
         // long for one that is held up.
-        let together = if workers.threads() > 1 {
-            1
-        } else {
-            PAIRED / WIDE
-        };
+        let together = if several { 1 } else { PAIRED / WIDE };
         let sums = self.hidden_sums.as_slice_mut().expect("one vector");
         // Whoever has sampled states has them near.
         let whose = parts.clone().last();
@@ -380,7 +376,7 @@ impl Tiled {
             // Another core still has what was cut for the last way down. To take it back takes long, and numbers are drawn
             // without the memory.
             let meanwhile = |row| {
-                if cut {
+                if units.is_some() {
                     for (block, ..) in &*blocks {
                         block.down.be_mine((row, rows.len()));
                     }
@@ -432,10 +428,16 @@ impl Tiled {
         self.hidden_sums.view()
     }
 
+    /// Whether several of the threads make an update, so that one may wait for another: for one alone a second mini-batch
+    /// is only more to keep near.
+    #[must_use]
+    pub fn is_shared(&self, workers: &Workers) -> bool {
+        workers.threads() > 1 && self.visible * self.hidden * self.batch >= PARALLEL_FROM
+    }
+
     /// One thread, where there is too little to do for more.
     fn crew(&self, workers: &Workers) -> Option<Workers> {
-        let little = self.visible * self.hidden * self.batch < PARALLEL_FROM;
-        (little && workers.threads() > 1).then(Workers::single)
+        (workers.threads() > 1 && !self.is_shared(workers)).then(Workers::single)
     }
 }
 

@@ -175,7 +175,8 @@ impl Trainer {
 
     /// The mini-batch after the next, where threads that wait for others take it up.
     fn next_to_take_up(&mut self, workers: &Workers, inputs: &Inputs) -> Option<Vec<usize>> {
-        let any = workers.threads() > 1 && self.update + 1 < self.total;
+        let on = self.tiles.as_ref()?;
+        let any = on.machine.is_shared(workers) && self.update + 1 < self.total;
         any.then(|| self.chosen(self.update + 1, inputs.rows()))
     }
 
