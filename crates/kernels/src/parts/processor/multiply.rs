@@ -105,7 +105,8 @@ pub(in crate::parts) unsafe fn multiply_both(
             "cmp byte ptr [{digits}], 1",
             "jb 5f",
             // The left comes from the next cache and is not to drive the right out of the nearest one; where another
-            // program, on the same core, does, the next tiles of the right are asked for in advance.
+            // program, on the same core, does, the next tiles of the right are asked for in advance; behind the last ones
+            // nothing is read for that.
             "tileloaddt1 tmm4, [{left} + {line} * 1]",
             "tileloadd tmm6, [{right} + {line} * 1]",
             ".irp line, 0, 64, 128, 192, 256, 320, 384, 448, 512, 576, 640, 704, 768, 832, 896, 960",
