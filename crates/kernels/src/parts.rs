@@ -7,7 +7,7 @@
 //! adds up to no more than one such multiple in a term. Sums of products of bytes are whole numbers, exact in any order.
 //!
 //! In training two digits do ([`Precision`]): numbers on the left are multiples of 1/(255·2⁸), those on the right are
-//! rounded to two digits, multiples of one power of two in all columns, and of the four pairs three are multiplied.
+//! rounded to two digits, and of the four pairs three are multiplied.
 //!
 //! What comes out lies within the bounds of [`Precision`] of the exact product, before it is rounded to single precision.
 //! This holds for columns whose largest number lies between 2⁻¹⁰⁰ and 2¹⁰⁰. States times whole numbers are exact where
@@ -35,14 +35,13 @@ use pulp::Arch;
 use crate::aligned::Aligned;
 use crate::amx::{self, ROW, ROWS, Tiles};
 pub(crate) use crate::parts::both::{COLUMNS, Columns, Sums, cut_both, multiply_both, put_sums};
+pub(crate) use crate::parts::cut::unit;
 use crate::parts::cut::{Lines, Side, units};
-pub(crate) use crate::parts::cut::{common_unit, unit};
-pub(crate) use crate::parts::grow::{WIDE, grow};
+pub(crate) use crate::parts::grow::{Largest, WIDE, across, grow};
 pub(crate) use crate::parts::pairs::Pairs;
 pub(crate) use crate::parts::pixels::put_row;
 pub(crate) use crate::parts::sides::{Sides, sides};
 pub(crate) use crate::parts::states::Packed;
-pub(crate) use crate::parts::turn::{EMPTY, Tile, turn};
 use crate::{FAINT, Precision, Workers, vectorized};
 
 /// Digits of a number at most.
@@ -290,14 +289,12 @@ impl InParts {
     }
 
     /// `out ← keep · out + scale · left · right`, on the calling thread, for columns of the right matrix of a
-    /// [possible] product, and the [common unit](common_unit) of all its columns. Elements of a row of `out` lie side by
-    /// side; with `keep` = 0 it is not read.
+    /// [possible] product. Elements of a row of `out` lie side by side; with `keep` = 0 it is not read.
     pub fn product(
         &self,
         keep: f32,
         scale: f32,
         right: ArrayView2<f32>,
-        common: Option<f32>,
         mut out: ArrayViewMut2<f32>,
     ) {
         assert_eq!(
@@ -315,10 +312,7 @@ impl InParts {
         let rows = out.outer_iter_mut().map(ArrayViewMut1::into_slice);
         let rows = rows.map(|row| row.expect("elements of a row side by side"));
         let mut rows: Vec<_> = rows.collect();
-        let units = common.map_or_else(
-            || units(right),
-            |unit| vec![[unit; STRIP]; right.ncols().div_ceil(STRIP)],
-        );
+        let units = units(right);
         let set_up = Tiles::set_up();
         let columns = right.axis_chunks_iter(Axis(1), together * STRIP);
         let places = (0..).step_by(together * STRIP);

@@ -10,9 +10,9 @@ pub enum Precision {
     /// Three digits to the base of 256: within inner · 2⁻²⁰ · (largest of the column of the right matrix), and for states
     /// and pixels of 256 grey levels on the left within 2⁻²² · (their sum) · (largest of the column).
     Single,
-    /// Two digits, for half to two thirds of the work: within inner · 2⁻¹³·⁷ · (largest of the right matrix), and for states
-    /// and pixels within 2⁻¹⁴·⁹ · (their sum) · (largest of the right matrix). Rounding has no preferred sign, so that
-    /// errors add up to much less. The gradient of a mini-batch is known far less well than that.
+    /// Two digits, for half to two thirds of the work: within inner · 2⁻¹³·⁷ · (largest of the column), and for states and
+    /// pixels within 2⁻¹⁴·⁹ · (their sum) · (largest of the column). Rounding has no preferred sign, so that errors add up
+    /// to much less. The gradient of a mini-batch is known far less well than that.
     Training,
 }
 

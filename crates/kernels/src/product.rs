@@ -8,7 +8,7 @@
 use gemm::Parallelism;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
-use crate::parts::{self, InParts, MOST_ROWS, common_unit};
+use crate::parts::{self, InParts, MOST_ROWS};
 use crate::zeros::MostlyZero;
 use crate::{Precision, Workers, plain};
 
@@ -30,7 +30,7 @@ const VECTOR: usize = 16;
 ///
 /// Rounding is that of single precision, in proportion to the terms ([`dense_product`]); but where the processor has
 /// matrix tiles and the left matrix's numbers lie between 0 and 1, or −1 and 0, and one of them is at least 1/16 in size,
-/// it is in proportion to the largest number of a column of the right matrix, or of all, as [`Precision`] says.
+/// it is in proportion to the largest number of a column of the right matrix, as [`Precision`] says.
 ///
 /// # Panics
 /// If the shapes do not fit together.
@@ -55,9 +55,8 @@ pub fn product(
             }
             if let Some(parts) = InParts::of(workers, precision, left) {
                 let blocks = Blocks::whole(workers, left.dim(), right.ncols());
-                let unit = common_unit(precision, right);
                 by_columns(workers, &blocks, right, out, |right, out| {
-                    parts.product(keep, scale, right, unit, out);
+                    parts.product(keep, scale, right, out);
                 });
                 return;
             }

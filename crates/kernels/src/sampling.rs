@@ -6,7 +6,7 @@ use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, s};
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::amx::available;
-use crate::parts::{self, InParts, MOST_ROWS, common_unit};
+use crate::parts::{self, InParts, MOST_ROWS};
 use crate::philox::{GROUP, LANES, NARROW, PAIRED, Stream, excess, half, place};
 use crate::product::{Blocks, Target, assert_shapes, block_product, blocks};
 use crate::zeros::MostlyZero;
@@ -81,8 +81,7 @@ pub fn conditional(
         return;
     }
     let in_parts = if in_tiles {
-        let parts = InParts::of(workers, precision, input);
-        parts.map(|parts| (parts, common_unit(precision, weights)))
+        InParts::of(workers, precision, input)
     } else {
         None
     };
@@ -105,7 +104,7 @@ pub fn conditional(
         |columns, out| {
             let right = weights.slice(ndarray::s![.., columns]);
             match (&in_parts, &few) {
-                (Some((parts, unit)), _) => parts.product(0.0, scale, right, *unit, out),
+                (Some(in_parts), _) => in_parts.product(0.0, scale, right, out),
                 (None, Some(few)) => few.product(0.0, scale, right, out),
                 (None, None) => block_product(0.0, scale, input, right, out),
             }

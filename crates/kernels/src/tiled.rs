@@ -15,15 +15,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis, s};
 use pulp::Arch;
 
-use crate::amx;
+use crate::amx::{self, ROWS};
 use crate::parts::{
-    DEPTH, InParts, InRows, MOST_ROWS, MOST_TERMS, Packed, Sides, WIDE, clear, room, sides, unit,
+    DEPTH, InParts, InRows, MOST_ROWS, MOST_TERMS, Packed, Sides, WIDE, clear, room, sides,
 };
 use crate::philox::{PAIRED, Stream};
 use crate::sampling::sigmoid_row;
 pub use crate::tiled::batch::Batch;
 use crate::tiled::batch::Visible;
-use crate::tiled::block::{Block, fields_down};
+use crate::tiled::block::{Block, fields_down, units_of_rows};
 use crate::tiled::sample::sample;
 use crate::{Precision, Workers, column_sums, vectorized};
 
@@ -74,6 +74,8 @@ pub struct Tiled {
     states: InParts,
     /// Whose these are: the mini-batch's (0), the chains' (1), or nobody's yet.
     whose: Option<usize>,
+    /// Of what rows of weights, by sixteen, were made multiples on the last way down, and probably will be on the next.
+    units: Vec<[f32; ROWS]>,
     /// Whether all means of visible units were probabilities.
     fits: bool,
 }
@@ -121,6 +123,7 @@ impl Tiled {
             chains: InParts::new(PRECISION, batch, visible),
             states: InParts::new(PRECISION, batch, hidden),
             whose: None,
+            units: vec![[0.0; ROWS]; visible.div_ceil(ROWS)],
             fits: true,
         }
     }
@@ -139,9 +142,10 @@ impl Tiled {
     /// The largest weight in size; not a number if one is none.
     #[must_use]
     pub fn largest_weight(&self) -> f32 {
+        let blocks = self.blocks.iter();
+        let bits = blocks.flat_map(|block| block.largest.of_columns.as_flattened());
         // What is no number has larger bits than infinity.
-        let bits = self.blocks.iter().map(|block| block.largest).max();
-        f32::from_bits(bits.unwrap_or(0))
+        f32::from_bits(bits.copied().max().unwrap_or(0))
     }
 
     /// Whether hidden unit `unit` of chain `row` is on.
@@ -223,7 +227,6 @@ impl Tiled {
         }
         let crew = self.crew(workers);
         let workers = crew.as_ref().unwrap_or(workers);
-        let unit = self.cut(workers);
         let (blocks, states, batch) = (&self.blocks, &self.states, self.batch);
         let before = batch.div_ceil(DEPTH);
         let bias = bias.as_standard_layout();
@@ -233,18 +236,20 @@ impl Tiled {
         let mut sides = sides(&mut self.chains, columns);
         let parts = sides
             .chunks_mut(PAIRED / DEPTH)
-            .zip(sums.chunks_mut(PAIRED));
+            .zip(sums.chunks_mut(PAIRED))
+            .zip(self.units.chunks_mut(PAIRED / ROWS));
         let mut parts: Vec<_> = parts.collect();
         let (arch, fits) = (Arch::new(), AtomicBool::new(self.fits));
         workers.for_each_chunk(&mut parts, 1, |index, parts| {
-            let (sides, sums) = &mut parts[0];
+            let ((sides, sums), units) = &mut parts[0];
             let range = index * PAIRED..index * PAIRED + sums.len();
             let own_bias = &bias[range.clone()];
             let mut memory = room(batch * PAIRED);
             let fields = &mut memory.slice_mut()[..batch * PAIRED];
             let fields: &mut [f32] = bytemuck::cast_slice_mut(fields);
             let mut rows: Vec<_> = fields.chunks_mut(PAIRED).collect();
-            fields_down(unit, blocks, states, range.clone(), &mut rows);
+            units_of_rows(blocks, range.clone(), units);
+            fields_down(blocks, states, units, range.clone(), &mut rows);
             match phase {
                 Phase::Mean => {
                     for row in rows {
@@ -321,7 +326,6 @@ impl Tiled {
         );
         let crew = self.crew(workers);
         let workers = crew.as_ref().unwrap_or(workers);
-        let unit = self.cut(workers);
         let bias = bias.as_standard_layout();
         let bias = bias.as_slice().expect("a standard layout is a slice");
         let (batch, hidden) = (self.batch, self.hidden);
@@ -337,7 +341,10 @@ impl Tiled {
         let lefts = &[&mini_batch.rows, &self.chains][parts.clone()];
         let (columns, fits) = (&mini_batch.columns, self.fits);
         let mut groups = next.map_or(Vec::new(), |_| coming.groups());
+        // On the way down another core would have to ask for weights, twice as many bytes; for one thread cutting them there
+        // is faster.
         let several = workers.threads() > 1;
+        let units = (several && step.is_some()).then_some(&self.units[..]);
         // Two blocks' random numbers are drawn together. Several threads draw them twice and have smaller shares: none waits
         // long for one that is held up.
         let together = if several { 1 } else { PAIRED / WIDE };
@@ -361,17 +368,17 @@ impl Tiled {
             let fields: &mut [f32] = bytemuck::cast_slice_mut(fields);
             let mut rows: Vec<_> = fields.chunks_mut(width).collect();
             for ((block, ..), place) in blocks.iter().zip((0..).step_by(WIDE)) {
-                block.fields_up(unit, lefts, batch, place, &mut rows);
+                block.fields_up(lefts, batch, place, &mut rows);
             }
             let bias = &bias[first..hidden.min(first + width)];
             let mut states = Array2::zeros((rows.len(), blocks.len()));
             let place = ((parts.start * batch) as u32, first);
-            // Another core still has the digits, from the last way down. To take them back takes long, and numbers are drawn
+            // Another core still has what was cut for the last way down. To take it back takes long, and numbers are drawn
             // without the memory.
             let meanwhile = |row| {
-                if several && step.is_some() {
+                if units.is_some() {
                     for (block, ..) in &*blocks {
-                        block.be_mine((row, rows.len()));
+                        block.down.be_mine((row, rows.len()));
                     }
                 }
             };
@@ -396,7 +403,7 @@ impl Tiled {
                 step.scale = f32::NAN;
             }
             for (block, sums, _) in blocks {
-                block.step(columns, unit, step);
+                block.step(columns, units, step);
                 let [data, chains] = block.states.each_ref().map(|states| count(states.view()));
                 let differences = data.iter().zip(chains).map(|(data, chains)| data - chains);
                 for (sum, difference) in sums.iter_mut().zip(differences) {
@@ -426,15 +433,6 @@ impl Tiled {
     #[must_use]
     pub fn is_shared(&self, workers: &Workers) -> bool {
         workers.threads() > 1 && self.visible * self.hidden * self.batch >= PARALLEL_FROM
-    }
-
-    /// What all weights are multiples of in digits. Those that have other digits are cut.
-    fn cut(&mut self, workers: &Workers) -> f32 {
-        let unit = unit(self.largest_weight().to_bits());
-        if !self.blocks.iter().all(|block| block.is_cut(unit)) {
-            workers.for_each_chunk(&mut self.blocks, 1, |_, blocks| blocks[0].cut(unit));
-        }
-        unit
     }
 
     /// One thread, where there is too little to do for more.

@@ -68,7 +68,7 @@ pub(crate) fn multiply_both(
     _set_up: &Tiles,
     rows: usize,
     (left, digits): (&[u32], &[u8]),
-    right: &[Columns],
+    right: &[&Columns],
     sums: &mut Sums,
 ) {
     let depth = digits.len();
@@ -90,7 +90,7 @@ pub(crate) fn multiply_both(
 pub(super) fn multiply_both_plainly(
     rows: usize,
     (left, digits): (&[u32], &[u8]),
-    right: &[Columns],
+    right: &[&Columns],
     sums: &mut Sums,
 ) {
     const BYTES_OF_TILE: usize = TILE * BYTES;
@@ -104,7 +104,7 @@ pub(super) fn multiply_both_plainly(
         for column in 0..WIDTH {
             let right = |digit: usize, place: usize, at: usize| {
                 let (fourth, byte) = (at / BYTES, at % BYTES);
-                let right: &[i8] = bytemuck::cast_slice(&right[place]);
+                let right: &[i8] = bytemuck::cast_slice(right[place]);
                 i32::from(right[digit * BYTES_OF_TILE + fourth * ROW + column * BYTES + byte])
             };
             let product = |first: usize, second: usize| -> i32 {

@@ -114,30 +114,12 @@ pub(super) const MOST: f32 = 8_355_711.0;
 /// Of what power of two the numbers of each column are made multiples, by strip; not a number if one is infinite or
 /// not a number.
 pub(super) fn units(right: ArrayView2<f32>) -> Vec<[f32; STRIP]> {
-    let bits = largest_of_columns(right);
+    let mut bits = vec![[0; STRIP]; right.ncols().div_ceil(STRIP)];
+    largest(right, bits.as_flattened_mut().as_chunks_mut().0);
     bits.into_iter().map(|bits| bits.map(unit)).collect()
 }
 
-/// Of what power of two all numbers of a whole right matrix are made multiples, if they are: in training, where columns
-/// have a unit in common, so that rows have, too, and what is cut for one side serves the other.
-pub(crate) fn common_unit(precision: Precision, right: ArrayView2<f32>) -> Option<f32> {
-    match precision {
-        Precision::Single => None,
-        Precision::Training => {
-            let bits = largest_of_columns(right);
-            let largest = bits.as_flattened().iter().max();
-            Some(unit(largest.copied().unwrap_or(0)))
-        }
-    }
-}
-
-/// The bits of each column's number that is largest in size, by strip.
-fn largest_of_columns(right: ArrayView2<f32>) -> Vec<[u32; STRIP]> {
-    let mut bits = vec![[0; STRIP]; right.ncols().div_ceil(STRIP)];
-    largest(right, bits.as_flattened_mut().as_chunks_mut().0);
-    bits
-}
-
+/// The bits of each column's number that is largest in size.
 fn largest(right: ArrayView2<f32>, largest: &mut [[u32; WIDTH]]) {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if amx::available() {

@@ -1,7 +1,6 @@
 //! Steps of weights, with an eye on what is largest among them: by that they are cut into digits.
 
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-use crate::amx;
+use crate::amx::{self, ROWS};
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor;
 use crate::parts::{DEPTH, LESS, STRIP, SUMS, WHOLE, WIDTH};
@@ -9,15 +8,40 @@ use crate::parts::{DEPTH, LESS, STRIP, SUMS, WHOLE, WIDTH};
 /// Numbers of a row of weights that lie side by side: a tile's depth, so that rows can be cut as well as columns.
 pub(crate) const WIDE: usize = DEPTH;
 
-/// `rows ← keep · rows + scale · sums`, of a strip of rows and of columns from 32 `half` on; `sums` by digit. Makes the
-/// bits of what is larger in size `largest`, by places of sixteen columns.
+/// The bits of the numbers that are largest in size, of each row and of each column.
+#[derive(Debug)]
+pub(crate) struct Largest {
+    pub of_rows: Vec<u32>,
+    pub of_columns: [[u32; WIDTH]; WIDE / WIDTH],
+}
+
+impl Largest {
+    /// Of these rows.
+    pub fn of(rows: &[[f32; WIDE]]) -> Self {
+        let bits = |x: &f32| x.abs().to_bits();
+        let row = |row: &[f32; WIDE]| row.iter().map(bits).max().unwrap_or(0);
+        let mut of_columns = [[0; WIDTH]; WIDE / WIDTH];
+        for row in rows {
+            for (most, x) in of_columns.as_flattened_mut().iter_mut().zip(row) {
+                *most = bits(x).max(*most);
+            }
+        }
+        Self {
+            of_rows: rows.iter().map(row).collect(),
+            of_columns,
+        }
+    }
+}
+
+/// `rows ← keep · rows + scale · sums`, of a strip of rows and of columns from 32 `half` on; `sums` by digit. Makes what
+/// is larger largest: of the rows, by places of sixteen columns, and of the columns.
 pub(crate) fn grow(
     keep: f32,
     scale: f32,
     levels: usize,
     sums: &[i32],
     rows: (&mut [[f32; WIDE]], usize),
-    largest: &mut [u32; WIDTH],
+    largest: [&mut [[u32; WIDTH]]; 2],
 ) {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if amx::available() {
@@ -35,17 +59,34 @@ pub(super) fn grow_plainly(
     levels: usize,
     sums: &[i32],
     (rows, half): (&mut [[f32; WIDE]], usize),
-    largest: &mut [u32; WIDTH],
+    [of_rows, of_columns]: [&mut [[u32; WIDTH]]; 2],
 ) {
-    for (place, row) in rows.iter_mut().enumerate() {
+    for (place, (row, of_row)) in rows.iter_mut().zip(of_rows).enumerate() {
         let row = row[half * STRIP..].iter_mut();
-        for (column, out) in row.take(STRIP).enumerate() {
+        let of_columns = of_columns.as_flattened_mut()[half * STRIP..].iter_mut();
+        for (column, (out, most)) in row.zip(of_columns).take(STRIP).enumerate() {
             let sum = (0..levels).rev().fold(0.0, |sum, level| {
                 sum * LESS + sums[level * SUMS + place * STRIP + column] as f32
             });
             *out = sum.mul_add(scale / WHOLE, keep * *out);
-            let most = &mut largest[column % WIDTH];
-            *most = out.abs().to_bits().max(*most);
+            let bits = out.abs().to_bits();
+            *most = bits.max(*most);
+            of_row[column % WIDTH] = bits.max(of_row[column % WIDTH]);
         }
     }
+}
+
+/// The largest of each of sixteen rows, which may be changed.
+pub(crate) fn across(rows: &mut [[u32; WIDTH]; ROWS]) -> [u32; ROWS] {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if amx::available() {
+        // SAFETY: the processor has AVX-512, as was asked.
+        return unsafe { processor::across(rows) };
+    }
+    across_plainly(rows)
+}
+
+/// The plain twin.
+pub(super) fn across_plainly(rows: &[[u32; WIDTH]; ROWS]) -> [u32; ROWS] {
+    rows.map(|row| row.into_iter().max().unwrap_or(0))
 }

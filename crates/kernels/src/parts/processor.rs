@@ -29,7 +29,7 @@ pub(super) use multiply::{multiply, multiply_both};
 pub(super) use pixels::{add_greys, put_row};
 #[cfg(test)]
 pub(super) use sums::by_whole;
-pub(super) use sums::{add, grow, largest, put_sums};
+pub(super) use sums::{across, add, grow, largest, put_sums};
 use turn::transpose;
 pub(super) use turn::turn;
 

@@ -8,10 +8,10 @@ use crate::parts::processor;
 use crate::parts::{BYTES, ROWS, TILE, WIDTH, anything};
 
 /// Rows of a tile.
-pub(crate) type Tile = [[u32; WIDTH]; ROWS];
+pub(super) type Tile = [[u32; WIDTH]; ROWS];
 
 /// A tile in which nothing is.
-pub(crate) const EMPTY: Tile = [[0; WIDTH]; ROWS];
+pub(super) const EMPTY: Tile = [[0; WIDTH]; ROWS];
 
 /// Puts digits of 64 rows and columns, four tiles one below the other, into the strips of these columns, where `before`
 /// tiles of the inner dimension are before them.
@@ -21,8 +21,7 @@ pub(super) fn put_columns(
     before: usize,
     strips: &mut [(&mut [u32], &mut [u8])],
 ) {
-    let mut turned = OnLine([EMPTY; BYTES]);
-    turn(tiles, turned.each_mut());
+    let turned = turn(tiles);
     for ((tiles, digits), turned) in strips.iter_mut().zip(turned.as_chunks::<2>().0) {
         let place = (usize::from(digit) * digits.len() + before) * 2 * TILE;
         let out = &mut tiles[place..][..2 * TILE];
@@ -34,16 +33,13 @@ pub(super) fn put_columns(
 }
 
 /// Four tiles with 64 digits each of 64 rows, one below the other: the same of 64 columns.
-pub(crate) fn turn(tiles: [&Tile; BYTES], out: [&mut Tile; BYTES]) {
+fn turn(tiles: [&Tile; BYTES]) -> OnLine<[Tile; BYTES]> {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if amx::available() {
         // SAFETY: the processor has AVX-512, as was asked.
-        unsafe { processor::turn(tiles, out) };
-        return;
+        return unsafe { processor::turn(tiles) };
     }
-    for (out, turned) in out.into_iter().zip(turn_plainly(tiles)) {
-        *out = turned;
-    }
+    OnLine(turn_plainly(tiles))
 }
 
 /// The plain twin.
@@ -72,9 +68,8 @@ mod tests {
     proptest! {
         #[test]
         fn tiles_are_turned_as_by_the_plain_twin(tiles: [[[u32; WIDTH]; ROWS]; BYTES]) {
-            let mut turned = [EMPTY; BYTES];
-            turn(tiles.each_ref(), turned.each_mut());
-            prop_assert_eq!(turned, turn_plainly(tiles.each_ref()));
+            let tiles = tiles.each_ref();
+            prop_assert_eq!(turn(tiles).0, turn_plainly(tiles));
         }
     }
 }

@@ -2,7 +2,6 @@ use ndarray::{Array1, Array2, Axis, concatenate};
 use proptest::prelude::*;
 
 use super::*;
-use crate::parts::common_unit;
 use crate::{BitRows, Pixels, Purpose, sigmoid};
 
 /// How near means come to those of double precision. Products of up to 300 terms are out by up to half of 2⁻¹⁴ of the
@@ -98,9 +97,7 @@ fn check_samples(
 fn visible_units(tiled: &Tiled) -> Array2<f32> {
     let mut units = Array2::zeros((tiled.batch, tiled.visible));
     let one = Array2::eye(tiled.visible);
-    let unit = common_unit(PRECISION, one.view());
-    let out = units.view_mut();
-    tiled.chains.product(0.0, 1.0, one.view(), unit, out);
+    tiled.chains.product(0.0, 1.0, one.view(), units.view_mut());
     units
 }
 
@@ -191,6 +188,19 @@ proptest! {
         // What is largest was kept in sight.
         let largest = stepped.fold(0.0, |largest: f32, weight| largest.max(weight.abs()));
         prop_assert_eq!(tiled.largest_weight().to_bits(), largest.to_bits());
+        for (block, weights) in tiled
+            .blocks
+            .iter()
+            .zip(stepped.axis_chunks_iter(Axis(1), WIDE))
+        {
+            let bits = weights.mapv(|x| x.abs().to_bits());
+            let most = |lane: ArrayView1<u32>| lane.iter().copied().max().unwrap_or(0);
+            let of_rows: Vec<_> = bits.outer_iter().map(most).collect();
+            let of_columns: Vec<_> = bits.axis_iter(Axis(1)).map(most).collect();
+            prop_assert_eq!(&block.largest.of_rows, &of_rows);
+            let kept = block.largest.of_columns.as_flattened();
+            prop_assert_eq!(&kept[..of_columns.len()], &of_columns[..]);
+        }
     }
 }
 
@@ -217,38 +227,45 @@ fn what_is_no_probability_makes_weights_that_are_no_numbers() {
 }
 
 #[test]
-fn digits_that_a_step_left_are_those_of_the_weights_whatever_the_threads() {
+fn rows_that_several_threads_cut_at_a_step_change_nothing() {
     let plain = Plain::new(300, 200, 75, 1);
     let stream = Stream::new(1, Purpose::Training, 0);
-    let update = |tiled: &mut Tiled, workers: &Workers, number: u64, scale: f32| {
-        assert!(tiled.take_up_values(workers, plain.data.view()));
-        let phase = Phase::Sampled((stream, 2 * number));
-        tiled.down(workers, &(75..150), plain.visible_bias.view(), phase);
-        let (bias, draw) = (plain.hidden_bias.view(), (stream, 2 * number + 1));
-        let step = Step { keep: 1.0, scale };
-        tiled.up(workers, &(0..150), bias, draw, Some(step), None);
+    let train = |threads: usize, scale: f32| {
+        let workers = Workers::new(threads).expect("threads");
+        let mut tiled = plain.tiled();
+        for update in 0..4 {
+            assert!(tiled.take_up_values(&workers, plain.data.view()));
+            let phase = Phase::Sampled((stream, 2 * update));
+            tiled.down(&workers, &(75..150), plain.visible_bias.view(), phase);
+            let (bias, draw) = (plain.hidden_bias.view(), (stream, 2 * update + 1));
+            let step = Step { keep: 1.0, scale };
+            tiled.up(&workers, &(0..150), bias, draw, Some(step), None);
+        }
+        tiled
     };
-    // Small steps leave the largest weight where it is; large ones take it past a power of two.
-    for (scale, served) in [(1e-5, true), (0.02, false)] {
-        let alone = Workers::single();
-        let mut anew = plain.tiled();
-        for number in 0..4 {
-            update(&mut anew, &alone, number, scale);
-            let chain = |row, unit| anew.chain(row, unit);
-            anew = Tiled::new(anew.weights().view(), 75, chain);
-        }
-        for threads in 1..4 {
-            let workers = Workers::new(threads).expect("threads");
-            let mut tiled = plain.tiled();
-            let mut all_served = true;
-            for number in 0..4 {
-                update(&mut tiled, &workers, number, scale);
-                let unit = unit(tiled.largest_weight().to_bits());
-                all_served &= tiled.blocks.iter().all(|block| block.is_cut(unit));
-            }
-            assert_eq!(all_served, served);
-            assert_eq!(tiled.weights(), anew.weights());
-        }
+    // The largest of hardly a row passes a power of two by small steps; by large ones that of many does.
+    for (scale, most) in [(1e-5, 0..2), (0.02, 10..300)] {
+        let [alone, tiled] = [1, 2].map(|threads| train(threads, scale));
+        assert_eq!(alone.weights(), tiled.weights());
+        assert_eq!(visible_units(&alone), visible_units(&tiled));
+        let mut units = vec![[0.0; ROWS]; tiled.units.len()];
+        units_of_rows(&tiled.blocks, 0..tiled.visible, &mut units);
+        let cut = |tiled: &Tiled| {
+            let places = (0..).zip(&units);
+            let found = tiled.blocks.iter().flat_map(|block| {
+                places
+                    .clone()
+                    .filter(|(place, units)| block.down.get(*place, units).is_some())
+            });
+            found.count()
+        };
+        assert_eq!(cut(&alone), 0);
+        let all = tiled.blocks.len() * units.len();
+        assert!(
+            most.contains(&(all - cut(&tiled))),
+            "{} of {all}",
+            cut(&tiled)
+        );
     }
 }
 

@@ -9,8 +9,8 @@ use std::arch::x86_64::{
 
 use ndarray::{ArrayView2, Axis};
 
-use super::{load, read, some, store};
-use crate::parts::{LESS, STRIP, Sums, WHOLE, WIDE, WIDTH};
+use super::{load, read, some, store, transpose};
+use crate::parts::{LESS, ROWS, STRIP, Sums, WHOLE, WIDE, WIDTH};
 
 /// Sixteen sums of all digits, as multiples of what 1 of the right side times 1/[`WHOLE`] counts.
 #[inline]
@@ -97,26 +97,44 @@ pub(in crate::parts) fn grow(
     levels: usize,
     sums: &[i32],
     (rows, half): (&mut [[f32; WIDE]], usize),
-    largest: &mut [u32; WIDTH],
+    largest: [&mut [[u32; WIDTH]]; 2],
 ) {
     let (keeps, scales) = (_mm512_set1_ps(keep), _mm512_set1_ps(scale / WHOLE));
     let (sums, _) = sums.as_chunks::<WIDTH>();
     let halves = STRIP / WIDTH;
-    // Two, for one would wait for itself.
-    let mut most = [read(largest), _mm512_setzero_si512()];
-    for (place, row) in rows.iter_mut().enumerate() {
+    let [of_rows, of_columns] = largest;
+    let columns = &mut of_columns[halves * half..halves * (half + 1)];
+    let mut most_of_columns = [0, 1].map(|part: usize| read(&columns[part]));
+    for (place, (row, of_row)) in rows.iter_mut().zip(of_rows).enumerate() {
         let row = &mut row.as_chunks_mut::<WIDTH>().0[halves * half..halves * (half + 1)];
-        for (part, (out, most)) in row.iter_mut().zip(&mut most).enumerate() {
+        let mut most = read(of_row);
+        for (part, (out, column)) in row.iter_mut().zip(&mut most_of_columns).enumerate() {
             let places = |level: usize| &sums[(level * STRIP + place) * halves + part];
             let kept = _mm512_mul_ps(keeps, load(out));
             let sum = _mm512_fmadd_ps(total(levels, places), scales, kept);
             // SAFETY: 64 bytes are written.
             unsafe { _mm512_storeu_ps(out.as_mut_ptr(), sum) };
             let bits = _mm512_castps_si512(_mm512_abs_ps(sum));
-            *most = _mm512_max_epu32(*most, bits);
+            *column = _mm512_max_epu32(*column, bits);
+            most = _mm512_max_epu32(most, bits);
         }
+        store(of_row, most);
     }
-    store(largest, _mm512_max_epu32(most[0], most[1]));
+    for (column, most) in columns.iter_mut().zip(most_of_columns) {
+        store(column, most);
+    }
+}
+
+/// [`crate::parts::grow::across_plainly`].
+#[target_feature(enable = "avx512f")]
+pub(in crate::parts) fn across(rows: &mut [[u32; WIDTH]; ROWS]) -> [u32; ROWS] {
+    transpose(rows);
+    let most = rows.iter().fold(_mm512_setzero_si512(), |most, row| {
+        _mm512_max_epu32(most, read(row))
+    });
+    let mut all = [0; ROWS];
+    store(&mut all, most);
+    all
 }
 
 /// [`crate::parts::cut::largest_plainly`].

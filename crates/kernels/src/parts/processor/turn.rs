@@ -6,12 +6,14 @@ use std::arch::x86_64::{
 };
 
 use super::{EVEN, read, select, store};
+use crate::aligned::OnLine;
 use crate::parts::turn::Tile;
 use crate::parts::{BYTES, ROWS, WIDTH};
 
 /// [`crate::parts::turn::turn_plainly`].
 #[target_feature(enable = "avx512f")]
-pub(in crate::parts) fn turn(tiles: [&Tile; BYTES], turned: [&mut Tile; BYTES]) {
+pub(in crate::parts) fn turn(tiles: [&Tile; BYTES]) -> OnLine<[Tile; BYTES]> {
+    let mut turned = OnLine([[[0; WIDTH]; ROWS]; BYTES]);
     for row in 0..ROWS {
         let [a, b, c, d] = tiles.map(|tile| read(&tile[row]));
         // The bytes of each place: even and odd ones of two rows, then of all four.
@@ -24,9 +26,10 @@ pub(in crate::parts) fn turn(tiles: [&Tile; BYTES], turned: [&mut Tile; BYTES]) 
             store(&mut turned[tile + 2][row], high);
         }
     }
-    for tile in turned {
+    for tile in &mut turned.0 {
         transpose(tile);
     }
+    turned
 }
 
 /// Sixteen rows of sixteen become columns.
