@@ -15,6 +15,7 @@ use pulp::{Arch, Simd, WithSimd};
 mod aligned;
 mod amx;
 mod bits;
+mod bytes;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 mod fixed;

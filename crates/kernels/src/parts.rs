@@ -15,7 +15,9 @@
 
 mod both;
 mod cut;
+mod few;
 mod grow;
+mod ones;
 mod pairs;
 mod pixels;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -34,14 +36,19 @@ use pulp::Arch;
 
 use crate::aligned::Aligned;
 use crate::amx::{self, ROW, ROWS, Tiles};
+use crate::bytes;
 pub(crate) use crate::parts::both::{COLUMNS, Columns, Sums, cut_both, multiply_both, put_sums};
 pub(crate) use crate::parts::cut::unit;
 use crate::parts::cut::{Lines, Side, units};
+pub(crate) use crate::parts::few::{
+    FOURS, Few, NONE, WHOLES, Way, cut_fours, make_whole, put_none,
+};
 pub(crate) use crate::parts::grow::{Largest, WIDE, across, grow};
+pub(crate) use crate::parts::ones::{Turned, add_counts, turn_states};
 pub(crate) use crate::parts::pairs::Pairs;
 pub(crate) use crate::parts::pixels::put_row;
 pub(crate) use crate::parts::sides::{Sides, sides};
-pub(crate) use crate::parts::states::Packed;
+pub(crate) use crate::parts::states::{ON, Packed};
 use crate::{FAINT, Precision, Workers, vectorized};
 
 /// Digits of a number at most.
@@ -99,10 +106,15 @@ pub(crate) type InRows<'a> = ([&'a mut [u32]; DIGITS], &'a mut u8);
 
 /// Whether the shapes and strides of these matrices are such that their product can be made of digits here, and is
 /// worth it.
-pub(crate) fn possible(left: ArrayView2<f32>, right: ArrayView2<f32>) -> bool {
+pub(crate) fn possible(
+    precision: Precision,
+    left: ArrayView2<f32>,
+    right: ArrayView2<f32>,
+) -> bool {
     let ((rows, inner), columns) = (left.dim(), right.ncols());
-    amx::available()
-        && rows >= LEAST
+    // By vectors the six pairs of three digits take longer than single precision.
+    let fast = amx::available() || bytes::vectors() && precision == Precision::Training;
+    fast && rows >= LEAST
         && columns >= LEAST_COLUMNS
         && (LEAST..=MOST_TERMS).contains(&inner)
         && rows * inner * columns >= LEAST_WORK
@@ -388,7 +400,7 @@ fn add(
     rows: &mut [&mut [f32]],
 ) {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if amx::available() {
+    if bytes::available() {
         // SAFETY: the processor has AVX-512, as was asked.
         unsafe { processor::add(keep, scales, levels, sums, first, rows) };
         return;

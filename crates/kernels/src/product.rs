@@ -45,7 +45,7 @@ pub fn product(
 ) {
     assert_shapes(left, right, &out);
     if out.strides()[1] == 1 && !plain() {
-        if parts::possible(left, right) {
+        if parts::possible(precision, left, right) {
             if left.nrows() > MOST_ROWS {
                 let rows = left.axis_chunks_iter(Axis(0), MOST_ROWS);
                 for (left, out) in rows.zip(out.axis_chunks_iter_mut(Axis(0), MOST_ROWS)) {

@@ -5,12 +5,12 @@ use std::ops::Range;
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, s};
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::amx::available;
 use crate::parts::{self, InParts, MOST_ROWS};
 use crate::philox::{GROUP, LANES, NARROW, PAIRED, Stream, excess, half, place};
 use crate::product::{Blocks, Target, assert_shapes, block_product, blocks};
 use crate::zeros::MostlyZero;
 use crate::{Precision, Workers, plain, vectorized};
+use crate::{amx, bytes};
 
 /// Where the random numbers of a sample come from, and where the sample goes.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub fn conditional(
             "one sample per probability"
         );
     }
-    let in_tiles = parts::possible(input, weights);
+    let in_tiles = parts::possible(precision, input, weights);
     if in_tiles && input.nrows() > MOST_ROWS {
         for first in (0..input.nrows()).step_by(MOST_ROWS) {
             let rows = s![first..input.nrows().min(first + MOST_ROWS), ..];
@@ -247,8 +247,11 @@ pub fn instruction_set() -> &'static str {
 fn vector_instructions() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     {
-        if available() {
+        if amx::available() {
             return "x86_64-amx";
+        }
+        if bytes::vectors() {
+            return "x86_64-avx512-vnni";
         }
         if is_x86_feature_detected!("avx512f") {
             return if plain() {

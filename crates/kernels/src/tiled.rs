@@ -15,14 +15,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis, s};
 use pulp::Arch;
 
-use crate::amx::{self, ROWS};
+use crate::amx::ROWS;
+use crate::bytes;
 use crate::parts::{
-    DEPTH, InParts, InRows, MOST_ROWS, MOST_TERMS, Packed, Sides, WIDE, clear, room, sides,
+    DEPTH, Few, InParts, InRows, MOST_ROWS, MOST_TERMS, Packed, STRIP, WIDE, Way, clear, room,
+    sides,
 };
 use crate::philox::{PAIRED, Stream};
 use crate::sampling::sigmoid_row;
 pub use crate::tiled::batch::Batch;
-use crate::tiled::batch::Visible;
+use crate::tiled::batch::{Counted, Group, Visible, put_states};
 use crate::tiled::block::{Block, fields_down, units_of_rows};
 use crate::tiled::sample::sample;
 use crate::{Precision, Workers, column_sums, vectorized};
@@ -70,8 +72,12 @@ pub struct Tiled {
     now: usize,
     /// Visible units of the chains as rows.
     chains: InParts,
+    /// The same as columns, where they are states that are counted.
+    counted: Counted,
     /// Hidden units as rows.
     states: InParts,
+    /// By strips of rows: hidden units, the mini-batch's visible ones and the chains'.
+    few: [Vec<Few>; 3],
     /// Whose these are: the mini-batch's (0), the chains' (1), or nobody's yet.
     whose: Option<usize>,
     /// Of what rows of weights, by sixteen, were made multiples on the last way down, and probably will be on the next.
@@ -86,7 +92,7 @@ impl Tiled {
     pub fn pays(visible: usize, hidden: usize, batch: usize) -> bool {
         // Fewer observations do not make up for cutting all weights; more rows are better multiplied in parts; more terms
         // might not fit into a sum.
-        amx::available()
+        bytes::available()
             && visible * hidden * batch >= LEAST_WORK
             && (20..=MOST_TERMS).contains(&visible)
             && (10..=MOST_TERMS).contains(&hidden)
@@ -122,6 +128,8 @@ impl Tiled {
             now: 0,
             chains: InParts::new(PRECISION, batch, visible),
             states: InParts::new(PRECISION, batch, hidden),
+            few: [0; 3].map(|_| (0..batch.div_ceil(STRIP)).map(|_| Few::none()).collect()),
+            counted: Counted::none(batch, visible),
             whose: None,
             units: vec![[0.0; ROWS]; visible.div_ceil(ROWS)],
             fits: true,
@@ -160,7 +168,10 @@ impl Tiled {
     /// If it has another shape, or rows are chosen that are not there.
     pub fn take_up(&mut self, workers: &Workers, batch: Batch) {
         assert_eq!(batch.dim(), (self.batch, self.visible), "a mini-batch");
-        self.put(workers, |sides, group, sums| batch.put(sides, group, sums));
+        let counted = batch.is_counted();
+        self.put(workers, counted, |group, (sides, turned, sums)| {
+            batch.put(sides, turned, group, sums);
+        });
     }
 
     /// Takes up a mini-batch of numbers, batch × V. Answers whether all lie between 0 and 1: others are not for tiles.
@@ -171,7 +182,7 @@ impl Tiled {
     pub fn take_up_values(&mut self, workers: &Workers, data: ArrayView2<f32>) -> bool {
         assert_eq!(data.dim(), (self.batch, self.visible), "a mini-batch");
         let fits = AtomicBool::new(true);
-        self.put(workers, |sides, group, sums| {
+        self.put(workers, false, |group, (sides, _, sums)| {
             let first = group * DEPTH;
             let data = data.slice(s![.., first..first + sums.len()]);
             if !sides.put_values(data, 0) {
@@ -186,14 +197,14 @@ impl Tiled {
     fn put(
         &mut self,
         workers: &Workers,
-        put: impl Fn(&mut Sides, usize, &mut [f32]) + Send + Sync,
+        counted: bool,
+        put: impl Fn(usize, &mut Group) + Send + Sync,
     ) {
         let crew = self.crew(workers);
-        let mut groups = self.visible_units[self.now].groups();
+        let mut groups = self.visible_units[self.now].groups(counted);
         let workers = crew.as_ref().unwrap_or(workers);
         workers.for_each_chunk(&mut groups, 1, |group, groups| {
-            let (sides, sums) = &mut groups[0];
-            put(sides, group, sums);
+            put(group, &mut groups[0]);
         });
     }
 
@@ -220,20 +231,34 @@ impl Tiled {
             "one bias per unit, one row per chain"
         );
         let part = usize::from(from.start > 0);
-        if self.whose.replace(part) != Some(part) {
-            for (block, tiles) in self.blocks.iter().zip(&mut self.states.by_tile()) {
+        let crew = self.crew(workers);
+        let workers = crew.as_ref().unwrap_or(workers);
+        let (blocks, batch) = (&self.blocks, self.batch);
+        if bytes::vectors() {
+            workers.for_each_chunk(&mut self.few[0], 1, |strip, few| {
+                let rows = strip * STRIP..batch.min((strip + 1) * STRIP);
+                let words = rows.flat_map(|row| {
+                    let states = blocks.iter().map(move |block| &block.states[part]);
+                    states.map(move |states| states[[row, 0]])
+                });
+                few[0].list_states(&words.collect::<Vec<_>>(), blocks.len());
+            });
+        }
+        let by_all = self.few[0].iter().any(|few| few.way() == Way::All);
+        if by_all && self.whose.replace(part) != Some(part) {
+            for (block, tiles) in blocks.iter().zip(&mut self.states.by_tile()) {
                 Packed(block.states[part].view()).put_rows(0, tiles);
             }
         }
-        let crew = self.crew(workers);
-        let workers = crew.as_ref().unwrap_or(workers);
-        let (blocks, states, batch) = (&self.blocks, &self.states, self.batch);
+        let states = (&self.states, &self.few[0][..]);
         let before = batch.div_ceil(DEPTH);
         let bias = bias.as_standard_layout();
         let bias = bias.as_slice().expect("a standard layout is a slice");
         let sums = self.chain_sums.as_slice_mut().expect("one vector");
         let columns = &mut self.visible_units[self.now].columns;
-        let mut sides = sides(&mut self.chains, columns);
+        let sides = sides(&mut self.chains, columns);
+        self.counted.any = matches!(phase, Phase::Sampled(_)) && bytes::vectors();
+        let mut sides: Vec<_> = sides.into_iter().zip(self.counted.groups_mut()).collect();
         let parts = sides
             .chunks_mut(PAIRED / DEPTH)
             .zip(sums.chunks_mut(PAIRED))
@@ -264,7 +289,7 @@ impl Tiled {
                     let means = means.expect("whole rows").slice_move(s![.., ..range.len()]);
                     ArrayViewMut1::from(&mut **sums).assign(&column_sums(means));
                     let groups = means.axis_chunks_iter(Axis(1), DEPTH);
-                    for (sides, means) in sides.iter_mut().zip(groups) {
+                    for ((sides, _), means) in sides.iter_mut().zip(groups) {
                         if !sides.put_values(means, before) {
                             fits.store(false, Ordering::Relaxed);
                         }
@@ -283,8 +308,9 @@ impl Tiled {
                         &|_| (),
                     );
                     sums.copy_from_slice(&count(samples.view())[..range.len()]);
-                    for (word, sides) in sides.iter_mut().enumerate() {
-                        sides.put_states(Packed(samples.view()), word, before);
+                    let samples = Packed(samples.view());
+                    for (word, (sides, turned)) in sides.iter_mut().enumerate() {
+                        put_states(sides, turned, (samples, word), before);
                     }
                 }
             }
@@ -338,19 +364,41 @@ impl Tiled {
                 [second, first]
             }
         };
-        let lefts = &[&mini_batch.rows, &self.chains][parts.clone()];
+        let [of_states, few @ ..] = &mut self.few;
+        let rows_of = [&mini_batch.rows, &self.chains];
+        if bytes::vectors() {
+            let few = few
+                .iter_mut()
+                .zip(rows_of)
+                .skip(parts.start)
+                .take(parts.len());
+            let strips = few.flat_map(|(few, rows)| (0..).zip(few).map(move |few| (rows, few)));
+            let mut strips: Vec<_> = strips.collect();
+            workers.for_each_chunk(&mut strips, 1, |_, strips| {
+                let (rows, (strip, few)) = &mut strips[0];
+                few.list(rows, *strip);
+            });
+        }
+        let lefts = [0, 1].map(|part| (rows_of[part], &few[part][..]));
+        let lefts = &lefts[parts.clone()];
         let (columns, fits) = (&mini_batch.columns, self.fits);
-        let mut groups = next.map_or(Vec::new(), |_| coming.groups());
+        let counted = [&mini_batch.counted, &self.counted];
+        let mut groups = next.map_or(Vec::new(), |next| coming.groups(next.is_counted()));
         // On the way down another core would have to ask for weights, twice as many bytes; for one thread cutting them there
         // is faster.
         let several = workers.threads() > 1;
-        let units = (several && step.is_some()).then_some(&self.units[..]);
+        let way = if of_states.iter().any(|few| few.way() == Way::All) {
+            Way::All
+        } else {
+            Way::Ones
+        };
+        let units = (several && step.is_some()).then_some((way, &self.units[..]));
         // Two blocks' random numbers are drawn together. Several threads draw them twice and have smaller shares: none waits
         // long for one that is held up.
         let together = if several { 1 } else { PAIRED / WIDE };
         let sums = self.hidden_sums.as_slice_mut().expect("one vector");
         // Whoever has sampled states has them near.
-        let whose = parts.clone().last();
+        let whose = parts.clone().last().filter(|_| !bytes::vectors());
         self.whose = whose;
         let mut tiles = self.states.by_tile();
         let blocks = self
@@ -368,7 +416,7 @@ impl Tiled {
             let fields: &mut [f32] = bytemuck::cast_slice_mut(fields);
             let mut rows: Vec<_> = fields.chunks_mut(width).collect();
             for ((block, ..), place) in blocks.iter().zip((0..).step_by(WIDE)) {
-                block.fields_up(lefts, batch, place, &mut rows);
+                block.fields_up(lefts, place, &mut rows);
             }
             let bias = &bias[first..hidden.min(first + width)];
             let mut states = Array2::zeros((rows.len(), blocks.len()));
@@ -403,7 +451,7 @@ impl Tiled {
                 step.scale = f32::NAN;
             }
             for (block, sums, _) in blocks {
-                block.step(columns, units, step);
+                block.step((columns, counted), units, step);
                 let [data, chains] = block.states.each_ref().map(|states| count(states.view()));
                 let differences = data.iter().zip(chains).map(|(data, chains)| data - chains);
                 for (sum, difference) in sums.iter_mut().zip(differences) {
@@ -411,9 +459,9 @@ impl Tiled {
                 }
             }
         };
-        let put = |group, (sides, sums): &mut (Sides, &mut [f32])| {
+        let put = |group, (sides, turned, sums): &mut Group| {
             if let Some(next) = next {
-                next.put(sides, group, sums);
+                next.put(sides, turned, group, sums);
             }
         };
         workers.for_each_chunk_then((&mut blocks, together), blocks_up, &mut groups, put);

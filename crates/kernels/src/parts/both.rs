@@ -8,13 +8,13 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use crate::Precision;
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-use crate::amx;
 use crate::amx::{ROW, ROWS, Tiles};
 use crate::parts::cut::cut_plainly;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-use crate::parts::processor;
+use crate::parts::processor::{self, vectors};
 use crate::parts::{BYTES, DEPTH, LESS, Lines, STRIP, Side, TILE, WHOLE, WIDTH, strip_length};
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use crate::{amx, bytes};
 
 /// Digits of a column.
 const BOTH: usize = Precision::Training.digits();
@@ -35,7 +35,7 @@ pub(crate) fn cut_both(
     assert_eq!(out.len(), right.ncols().div_ceil(DEPTH), "all tiles");
     let factors = units.map(f32::recip);
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if amx::available() {
+    if bytes::available() {
         // SAFETY: the processor has AVX-512BW, as was asked.
         unsafe { processor::cut_both(right, columns, &factors, out) };
         return;
@@ -82,6 +82,10 @@ pub(crate) fn multiply_both(
         // as `Tiles` says; both sides are there, as asserted.
         unsafe { processor::multiply_both(rows > ROWS, left, digits, right, sums) };
         return;
+    } else if bytes::vectors() {
+        // SAFETY: the processor multiplies vectors of bytes, as was asked.
+        unsafe { vectors::multiply_both(rows, left, digits, right, sums) };
+        return;
     }
     multiply_both_plainly(rows, (left, digits), right, sums);
 }
@@ -123,7 +127,7 @@ pub(super) fn multiply_both_plainly(
 /// `rows ← scales · sums`, in the sixteen columns from `first` on.
 pub(crate) fn put_sums(scales: &[f32; WIDTH], sums: &Sums, first: usize, rows: &mut [&mut [f32]]) {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if amx::available() {
+    if bytes::available() {
         // SAFETY: the processor has AVX-512, as was asked.
         unsafe { processor::put_sums(scales, sums, first, rows) };
         return;

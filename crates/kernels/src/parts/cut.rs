@@ -5,7 +5,9 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use crate::Precision;
-use crate::amx::{self, ROWS};
+use crate::amx::ROWS;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use crate::bytes;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor;
 use crate::parts::{DEPTH, LESS, STRIP, WIDTH};
@@ -38,7 +40,7 @@ impl Lines<'_> {
     ) -> Option<u8> {
         let inner = tile * DEPTH..((tile + 1) * DEPTH).min(self.matrix.ncols());
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-        if amx::available() {
+        if bytes::available() {
             // SAFETY: the processor has AVX-512BW, as was asked.
             return unsafe { processor::cut_tile(self, lines, inner, places, out) };
         }
@@ -49,6 +51,10 @@ impl Lines<'_> {
 /// From here to twice this the numbers of single precision are the whole ones: adding it rounds to the nearest, which is
 /// left in the low bits.
 pub(super) const UP: f32 = 8_388_608.0;
+
+/// Numbers of 16 bits, to which this is added, end up in the low halves of single precision, a carry to the first of two
+/// digits added: rounding, converting and carrying are one instruction.
+pub(super) const ROUND: f32 = 1.5 * UP + 128.0;
 
 /// The plain twin.
 pub(super) fn cut_plainly(
@@ -122,7 +128,7 @@ pub(super) fn units(right: ArrayView2<f32>) -> Vec<[f32; STRIP]> {
 /// The bits of each column's number that is largest in size.
 fn largest(right: ArrayView2<f32>, largest: &mut [[u32; WIDTH]]) {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if amx::available() {
+    if bytes::available() {
         // SAFETY: the processor has AVX-512, as was asked.
         unsafe { processor::largest(right, largest) };
         return;

@@ -1,6 +1,8 @@
 //! Steps of weights, with an eye on what is largest among them: by that they are cut into digits.
 
-use crate::amx::{self, ROWS};
+use crate::amx::ROWS;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use crate::bytes;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor;
 use crate::parts::{DEPTH, LESS, STRIP, SUMS, WHOLE, WIDTH};
@@ -44,7 +46,7 @@ pub(crate) fn grow(
     largest: [&mut [[u32; WIDTH]]; 2],
 ) {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if amx::available() {
+    if bytes::available() {
         // SAFETY: the processor has AVX-512, as was asked.
         unsafe { processor::grow(keep, scale, levels, sums, rows, largest) };
         return;
@@ -79,7 +81,7 @@ pub(super) fn grow_plainly(
 /// The largest of each of sixteen rows, which may be changed.
 pub(crate) fn across(rows: &mut [[u32; WIDTH]; ROWS]) -> [u32; ROWS] {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if amx::available() {
+    if bytes::available() {
         // SAFETY: the processor has AVX-512, as was asked.
         return unsafe { processor::across(rows) };
     }

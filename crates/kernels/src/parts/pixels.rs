@@ -1,7 +1,7 @@
 //! Pixels, which are digits as they are.
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-use crate::amx;
+use crate::bytes;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor;
 use crate::parts::{BYTES, DEPTH, WHOLE, WIDTH};
@@ -10,7 +10,7 @@ use crate::pixels::Group;
 /// Puts a row there, by groups with 0 beyond its end, if all of it are pixels; else anything is there.
 pub(crate) fn put_row(row: &[f32], groups: &mut [Group]) -> bool {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if amx::available() {
+    if bytes::available() {
         // SAFETY: the processor has AVX-512, as was asked.
         return unsafe { processor::put_row(row, groups) };
     }
@@ -45,7 +45,7 @@ pub(super) fn put_row_plainly(row: &[f32], groups: &mut [Group]) -> bool {
 /// Adds the pixels of each of the rows to `sums`, one row after the other.
 pub(super) fn add_greys(rows: &[Group], sums: &mut [f32; DEPTH]) {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if amx::available() {
+    if bytes::available() {
         // SAFETY: the processor has AVX-512, as was asked.
         unsafe { processor::add_greys(rows, sums) };
         return;

@@ -1,10 +1,13 @@
 //! Cutting and multiplying by AVX-512 and the processor's matrix tiles.
 
 mod digits;
+pub(super) mod few;
 mod multiply;
+pub(super) mod ones;
 mod pixels;
 mod sums;
 mod turn;
+pub(super) mod vectors;
 
 use std::arch::x86_64::{
     __m512, __m512i, _mm512_add_epi32, _mm512_castps_si512, _mm512_cmpgt_epu16_mask,
@@ -155,27 +158,37 @@ impl Rows {
     #[inline]
     #[target_feature(enable = "avx512f")]
     unsafe fn row<const ALONG: bool>(&self, row: usize) -> [__m512; BYTES] {
-        let (full, wide) = if ALONG { (ROWS, DEPTH) } else { (DEPTH, ROWS) };
-        let whole = self.count == full && self.width == wide;
         [0, 1, 2, 3].map(|byte| {
             let (row, first) = if ALONG {
                 (row, WIDTH * byte)
             } else {
                 (WIDTH * byte + row, 0)
             };
-            if whole {
-                // SAFETY: all elements are there.
-                return unsafe { _mm512_loadu_ps(self.start.add(row * self.stride + first)) };
-            }
-            let places = if row < self.count {
-                some(self.width.saturating_sub(first))
-            } else {
-                0
-            };
-            let from = self.start.wrapping_add(row * self.stride + first);
-            // SAFETY: elements that are not there are not read.
-            unsafe { _mm512_maskz_loadu_ps(places, from) }
+            // SAFETY: the caller's.
+            unsafe { self.sixteen::<ALONG>(row, first) }
         })
+    }
+
+    /// Sixteen elements of a row from `first` on, 0 where there are none.
+    ///
+    /// # Safety
+    /// As [`Rows::row`].
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn sixteen<const ALONG: bool>(&self, row: usize, first: usize) -> __m512 {
+        let (full, wide) = if ALONG { (ROWS, DEPTH) } else { (DEPTH, ROWS) };
+        if self.count == full && self.width == wide {
+            // SAFETY: all elements are there.
+            return unsafe { _mm512_loadu_ps(self.start.add(row * self.stride + first)) };
+        }
+        let places = if row < self.count {
+            some(self.width.saturating_sub(first))
+        } else {
+            0
+        };
+        let from = self.start.wrapping_add(row * self.stride + first);
+        // SAFETY: elements that are not there are not read.
+        unsafe { _mm512_maskz_loadu_ps(places, from) }
     }
 }
 
@@ -342,10 +355,7 @@ unsafe fn right_by_two<const ALONG: bool>(
     places: impl Fn(usize) -> usize,
     out: &mut [u32],
 ) -> u8 {
-    // Numbers of 16 bits end up, the carry added, in the low halves of these, of which the rest is cut off: rounding,
-    // converting and carrying are one instruction.
-    const ROUND: f32 = 1.5 * cut::UP + 128.0;
-    let (round, carried) = (_mm512_set1_ps(ROUND), _mm512_set1_epi8(-128));
+    let (round, carried) = (_mm512_set1_ps(cut::ROUND), _mm512_set1_epi8(-128));
     let all = load(factors);
     let mut any = [_mm512_setzero_si512(); 2];
     let places = [0, 1].map(places);

@@ -2,13 +2,15 @@
 
 use ndarray::ArrayView2;
 
-use crate::amx::{self, ROWS};
+use crate::amx::ROWS;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use crate::bytes;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor;
 use crate::parts::{BYTES, DEPTH, InRows, STRIP, TILE, WIDTH};
 
 /// What a state that is on counts on the left, where 1 is [`super::WHOLE`].
-const ON: u8 = 255;
+pub(crate) const ON: u8 = 255;
 
 /// Which of 16 × 64 places are on: bit l of mask b of row r is place 16 b + l of the row.
 pub(super) type Masks = [[u16; BYTES]; ROWS];
@@ -65,7 +67,7 @@ impl Packed<'_> {
 /// Bytes of a tile: `on` where a place is on, else 0; with `transposed` of rows for columns, byte by byte of four.
 fn spread(masks: &Masks, on: u8, transposed: bool, out: &mut [u32]) {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if amx::available() {
+    if bytes::available() {
         // SAFETY: the processor has AVX-512, as was asked.
         unsafe { processor::spread(masks, on, transposed, out) };
         return;

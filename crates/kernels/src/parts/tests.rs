@@ -267,7 +267,7 @@ fn any_number_of_threads_gives_the_same_bits() {
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #[test]
 fn the_processors_tiles_agree_with_their_plain_twins() {
-    if !amx::available() {
+    if !bytes::available() {
         eprintln!("skipped: this processor has no tiles of bytes");
         return;
     }
@@ -319,7 +319,7 @@ fn the_processors_tiles_agree_with_their_plain_twins() {
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #[test]
 fn products_of_tiles_agree_with_their_plain_twin() {
-    if !amx::available() {
+    if !bytes::available() {
         eprintln!("skipped: this processor has no tiles of bytes");
         return;
     }
@@ -383,7 +383,7 @@ fn products_of_tiles_agree_with_their_plain_twin() {
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #[test]
 fn products_by_both_digits_agree_with_their_plain_twins() {
-    if !amx::available() {
+    if !bytes::available() {
         eprintln!("skipped: this processor has no tiles of bytes");
         return;
     }
@@ -421,7 +421,7 @@ fn products_by_both_digits_agree_with_their_plain_twins() {
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #[test]
 fn states_and_steps_agree_with_their_plain_twins() {
-    if !amx::available() {
+    if !bytes::available() {
         eprintln!("skipped: this processor has no tiles of bytes");
         return;
     }
@@ -475,7 +475,7 @@ fn states_and_steps_agree_with_their_plain_twins() {
 #[test]
 fn an_inverse_and_what_it_leaves_over_divide_as_division_does() {
     use std::arch::x86_64::{_mm512_loadu_ps, _mm512_storeu_ps};
-    if !amx::available() {
+    if !bytes::available() {
         eprintln!("skipped: this processor has no tiles of bytes");
         return;
     }

@@ -2,7 +2,7 @@
 
 use crate::aligned::OnLine;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-use crate::amx;
+use crate::bytes;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor;
 use crate::parts::{BYTES, ROWS, TILE, WIDTH, anything};
@@ -35,7 +35,7 @@ pub(super) fn put_columns(
 /// Four tiles with 64 digits each of 64 rows, one below the other: the same of 64 columns.
 fn turn(tiles: [&Tile; BYTES]) -> OnLine<[Tile; BYTES]> {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if amx::available() {
+    if bytes::available() {
         // SAFETY: the processor has AVX-512, as was asked.
         return unsafe { processor::turn(tiles) };
     }

@@ -2,7 +2,8 @@
 
 use ndarray::{Array1, Axis};
 
-use crate::parts::{DEPTH, InParts, Packed, Sides, sides};
+use crate::bytes;
+use crate::parts::{DEPTH, InParts, Packed, STRIP, Sides, Turned, WIDE, sides, turn_states};
 use crate::tiled::{PRECISION, count};
 use crate::{BitRows, Pixels};
 
@@ -24,8 +25,19 @@ impl Batch<'_> {
         }
     }
 
+    /// Whether it is counted rather than multiplied.
+    pub(super) fn is_counted(&self) -> bool {
+        bytes::vectors() && matches!(self, Batch::States(..))
+    }
+
     /// Puts 64 units, and their sums.
-    pub(super) fn put(&self, sides: &mut Sides, group: usize, sums: &mut [f32]) {
+    pub(super) fn put(
+        &self,
+        sides: &mut Sides,
+        turned: &mut [Turned],
+        group: usize,
+        sums: &mut [f32],
+    ) {
         match self {
             Batch::Pixels(pixels, chosen) => {
                 let mut all = [0.0; DEPTH];
@@ -35,10 +47,57 @@ impl Batch<'_> {
             Batch::States(states, chosen) => {
                 let words = chosen.iter().map(|row| states.row(*row)[group]);
                 let words = Array1::from_iter(words).insert_axis(Axis(1));
-                sides.put_states(Packed(words.view()), 0, 0);
+                put_states(sides, turned, (Packed(words.view()), 0), 0);
                 sums.copy_from_slice(&count(words.view())[..sums.len()]);
             }
         }
+    }
+}
+
+/// Puts a word of states: as columns to where they are counted, or else multiplied.
+pub(super) fn put_states(
+    sides: &mut Sides,
+    turned: &mut [Turned],
+    (states, word): (Packed, usize),
+    before: usize,
+) {
+    if bytes::vectors() {
+        sides.put_rows_of_states(states, word);
+        turn_states(states.0.column(word), turned);
+    } else {
+        sides.put_states(states, word, before);
+    }
+}
+
+/// States as columns, which are counted rather than multiplied; 64 units after the other.
+#[derive(Debug)]
+pub(super) struct Counted {
+    /// Whether there are any.
+    pub any: bool,
+    turned: Vec<Turned>,
+    strips: usize,
+}
+
+impl Counted {
+    /// Room for so many rows of so many units.
+    pub fn none(rows: usize, units: usize) -> Self {
+        let strips = rows.div_ceil(STRIP);
+        Self {
+            any: false,
+            turned: vec![[0; WIDE]; strips * units.div_ceil(WIDE)],
+            strips,
+        }
+    }
+
+    /// By 64 units.
+    pub fn groups_mut(&mut self) -> impl Iterator<Item = &mut [Turned]> {
+        self.turned.chunks_mut(self.strips)
+    }
+
+    /// 64 units, if they are counted.
+    pub fn group(&self, group: usize) -> Option<&[Turned]> {
+        self.any
+            .then(|| &self.turned[group * self.strips..][..self.strips])
     }
 }
 
@@ -47,9 +106,14 @@ impl Batch<'_> {
 pub(super) struct Visible {
     pub rows: InParts,
     pub columns: InParts,
+    /// Those of the mini-batch that are counted.
+    pub counted: Counted,
     /// Σ v of the mini-batch, by unit.
     pub sums: Vec<f32>,
 }
+
+/// Where 64 units of a mini-batch are put, and their sums.
+pub(super) type Group<'a> = (Sides<'a>, &'a mut [Turned], &'a mut [f32]);
 
 impl Visible {
     /// Room for so many rows of so many units.
@@ -57,13 +121,19 @@ impl Visible {
         Self {
             rows: InParts::new(PRECISION, rows, units),
             columns: InParts::new(PRECISION, units, 2 * rows.next_multiple_of(DEPTH)),
+            counted: Counted::none(rows, units),
             sums: vec![0.0; units],
         }
     }
 
-    /// Where a mini-batch is put, 64 units at a time, and the sums of these.
-    pub fn groups(&mut self) -> Vec<(Sides<'_>, &mut [f32])> {
+    /// Where a mini-batch is put; `counted` says whether its states will be.
+    pub fn groups(&mut self, counted: bool) -> Vec<Group<'_>> {
+        self.counted.any = counted;
         let sides = sides(&mut self.rows, &mut self.columns);
-        sides.into_iter().zip(self.sums.chunks_mut(DEPTH)).collect()
+        let groups = sides.into_iter().zip(self.counted.groups_mut());
+        let groups = groups.zip(self.sums.chunks_mut(DEPTH));
+        groups
+            .map(|((sides, turned), sums)| (sides, turned, sums))
+            .collect()
     }
 }

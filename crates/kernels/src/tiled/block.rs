@@ -7,11 +7,14 @@ use ndarray::{Array2, ArrayView2, s};
 
 use crate::aligned::{Aligned, OnLine};
 use crate::amx::{ROWS, Tiles};
+use crate::bytes;
 use crate::gather::be_mine;
 use crate::parts::{
-    COLUMNS, Columns, DEPTH, DIGITS, FIRST, InParts, Largest, Packed, Pairs, STRIP, SUMS, TILE,
-    WIDE, WIDTH, across, clear, cut_both, grow, multiply_both, put_sums, room, unit,
+    COLUMNS, Columns, DEPTH, DIGITS, FIRST, FOURS, Few, InParts, Largest, NONE, ON, Packed, Pairs,
+    STRIP, SUMS, TILE, WHOLES, WIDE, WIDTH, Way, across, add_counts, clear, cut_both, cut_fours,
+    grow, make_whole, multiply_both, put_none, put_sums, room, turn_states, unit,
 };
+use crate::tiled::batch::Counted;
 use crate::tiled::{PRECISION, Step};
 
 /// Up to [`WIDE`] hidden units: their weights and states.
@@ -27,9 +30,11 @@ pub(super) struct Block {
     pub states: [Array2<u64>; 2],
 }
 
-/// Rows of weights in both digits, by sixteen.
+/// Rows of weights in both digits or whole, by sixteen.
 #[derive(Debug)]
 pub(super) struct Cut {
+    /// How they will be multiplied.
+    way: Way,
     /// Nothing before any are cut.
     tiles: Aligned<u32>,
     /// The bits of what their numbers are multiples of; nothing where they are not cut.
@@ -40,15 +45,28 @@ impl Cut {
     /// None of so many rows.
     fn none(rows: usize) -> Self {
         Self {
+            way: Way::All,
             tiles: Aligned::zeros(0),
             units: vec![None; rows.div_ceil(ROWS)],
         }
     }
 
-    /// The sixteen rows `place`, if they are cut into multiples of these units.
-    pub fn get(&self, place: usize, units: &[f32; ROWS]) -> Option<&Columns> {
-        let same = self.units[place] == Some(units.map(f32::to_bits));
-        same.then(|| &self.tiles.slice().as_chunks().0[place])
+    /// The sixteen rows `place` in digits, if they are cut into multiples of these units.
+    pub fn digits(&self, place: usize, units: &[f32; ROWS]) -> Option<&Columns> {
+        self.is_there(Way::All, place, units)
+            .then(|| &self.tiles.slice().as_chunks().0[place])
+    }
+
+    /// Twice sixteen rows from `place` on, whole, if they are multiples of these units.
+    pub fn whole(&self, place: usize, units: &[[f32; ROWS]]) -> Option<&[u32]> {
+        let same = (place..)
+            .zip(units)
+            .all(|(place, units)| self.is_there(Way::Ones, place, units));
+        same.then(|| &self.tiles.slice()[place * COLUMNS..][..WHOLES])
+    }
+
+    pub fn is_there(&self, way: Way, place: usize, units: &[f32; ROWS]) -> bool {
+        self.way == way && self.units[place] == Some(units.map(f32::to_bits))
     }
 
     /// Asks for a share, `number` of so many, of where rows will be put.
@@ -59,17 +77,29 @@ impl Cut {
     }
 
     /// Cuts rows into multiples of `units`.
-    fn put(&mut self, rows: &[[f32; WIDE]], units: &[[f32; ROWS]]) {
+    fn put(&mut self, way: Way, rows: &[[f32; WIDE]], units: &[[f32; ROWS]]) {
+        self.way = way;
         let matrix = ArrayView2::from_shape((rows.len(), WIDE), rows.as_flattened());
         let matrix = matrix.expect("whole rows");
         if self.tiles.slice().is_empty() {
-            self.tiles = Aligned::zeros(self.units.len() * COLUMNS);
+            self.tiles = Aligned::zeros(self.units.len().next_multiple_of(2) * COLUMNS);
         }
-        let tiles = self.tiles.slice_mut().as_chunks_mut().0;
-        for (place, first) in (0..rows.len()).step_by(ROWS).enumerate() {
-            let lines = first..(first + ROWS).min(rows.len());
-            cut_both(matrix, lines, &units[place], &mut tiles[place..=place]);
-            self.units[place] = Some(units[place].map(f32::to_bits));
+        let tiles = self.tiles.slice_mut();
+        for (place, units) in units.chunks(2).enumerate() {
+            let first = place * STRIP;
+            let lines = |from: usize, to: usize| first + from..rows.len().min(first + to);
+            let out = &mut tiles[2 * place * COLUMNS..][..WHOLES];
+            if way == Way::Ones {
+                make_whole(matrix, lines(0, STRIP), both(units), out);
+                continue;
+            }
+            let halves = out.as_chunks_mut().0.chunks_mut(1).zip(units);
+            for ((out, units), half) in halves.zip([0, ROWS]) {
+                cut_both(matrix, lines(half, half + ROWS), units, out);
+            }
+        }
+        for (kept, units) in self.units.iter_mut().zip(units) {
+            *kept = Some(units.map(f32::to_bits));
         }
     }
 }
@@ -102,31 +132,49 @@ impl Block {
     }
 
     /// Weights · visible units: fields without bias, to column `first` of one row each of all `lefts`.
-    pub fn fields_up(
-        &self,
-        lefts: &[&InParts],
-        batch: usize,
-        first: usize,
-        rows: &mut [&mut [f32]],
-    ) {
+    pub fn fields_up(&self, lefts: &[Left], first: usize, rows: &mut [&mut [f32]]) {
         let columns = self.view().reversed_axes();
         let depth = columns.ncols().div_ceil(DEPTH);
-        let mut memory = room(depth * COLUMNS);
-        let mut sums = OnLine([[[0; WIDTH]; 2]; STRIP]);
+        let mut memory = room(depth * (COLUMNS + WHOLES + FOURS) + NONE);
+        let (all, table) = memory.slice_mut().split_at_mut(depth * COLUMNS);
+        let mut sums = OnLine([[[[0; WIDTH]; 2]; STRIP]; 2]);
+        let few = lefts.iter().flat_map(|(_, few)| few.iter());
+        let [by_all, by_ones, by_fours] =
+            [Way::All, Way::Ones, Way::Fours].map(|way| few.clone().any(|few| few.way() == way));
         let set_up = Tiles::set_up();
-        let starts = (0..self.units).step_by(ROWS);
-        for (within, bits) in starts.zip(&self.largest.of_columns) {
-            let units = bits.map(unit);
-            let range = within..(within + ROWS).min(self.units);
-            let tiles = &mut memory.slice_mut().as_chunks_mut().0[..depth];
-            cut_both(columns, range, &units, tiles);
-            let right: Vec<_> = tiles.iter().collect();
-            let scales = units.map(|unit| FIRST * unit);
-            for (left, rows) in lefts.iter().zip(rows.chunks_mut(batch)) {
-                for (strip, rows) in rows.chunks_mut(STRIP).enumerate() {
-                    let left = left.strip(strip);
-                    multiply_both(&set_up, rows.len(), left, &right, &mut sums);
-                    put_sums(&scales, &sums, first + within, rows);
+        let largest = self.largest.of_columns.as_chunks::<2>().0;
+        for (within, bits) in (0..self.units).step_by(STRIP).zip(largest) {
+            let units = bits.map(|bits| bits.map(unit));
+            let scales = units.map(|units| units.map(|unit| FIRST * unit));
+            let range = within..(within + STRIP).min(self.units);
+            if by_ones {
+                make_whole(columns, range.clone(), units.each_ref(), table);
+                put_none(&mut table[depth * WHOLES..]);
+                for (_, few, rows) in strips(lefts, rows, Way::Ones) {
+                    few.add_ones(table, &mut sums);
+                    for (half, within) in range.clone().step_by(ROWS).enumerate() {
+                        put_sums(&scales[half], &sums[half], first + within, rows);
+                    }
+                }
+            }
+            for (half, within) in range.clone().step_by(ROWS).enumerate() {
+                let range = within..range.end.min(within + ROWS);
+                let (units, scales, sums) = (&units[half], &scales[half], &mut sums[half]);
+                if by_fours {
+                    cut_fours(columns, range.clone(), units, table);
+                    for (_, few, rows) in strips(lefts, rows, Way::Fours) {
+                        few.add_fours(table, sums);
+                        put_sums(scales, sums, first + within, rows);
+                    }
+                }
+                if by_all {
+                    let tiles = all.as_chunks_mut().0;
+                    cut_both(columns, range, units, tiles);
+                    let right: Vec<_> = tiles.iter().collect();
+                    for (left, _, rows) in strips(lefts, rows, Way::All) {
+                        multiply_both(&set_up, rows.len(), left, &right, sums);
+                        put_sums(scales, sums, first + within, rows);
+                    }
                 }
             }
         }
@@ -137,22 +185,32 @@ impl Block {
     /// A step by the visible units in `columns`. Rows are then cut into multiples of `units`, if these are given.
     pub fn step(
         &mut self,
-        columns: &InParts,
-        units: Option<&[[f32; ROWS]]>,
+        (columns, counted): (&InParts, [&Counted; 2]),
+        cut: Option<(Way, &[[f32; ROWS]])>,
         Step { keep, scale }: Step,
     ) {
         let before = self.states[0].nrows().div_ceil(DEPTH);
         // A strip of states has one digit, a block two strips.
         let strip = 2 * before * 2 * TILE;
-        let mut memory = room(2 * strip + DIGITS * SUMS);
+        let mut memory = room(2 * strip + 2 * DIGITS * SUMS);
         let (tiles, sums) = memory.slice_mut().split_at_mut(2 * strip);
-        let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..DIGITS * SUMS]);
+        let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..2 * DIGITS * SUMS]);
         let strips = self.units.div_ceil(STRIP);
         for (within, tiles) in (0..strips).zip(tiles.chunks_mut(strip)) {
-            let [data, chains] = self.states.each_ref().map(|states| Packed(states.view()));
-            data.put_columns(within * STRIP, Some(1), 0, tiles);
-            chains.put_columns(within * STRIP, Some(-1), before, tiles);
+            for ((part, on), counted) in (0..).zip([1, -1]).zip(counted) {
+                if !counted.any {
+                    let states = Packed(self.states[part].view());
+                    states.put_columns(within * STRIP, Some(on), part * before, tiles);
+                }
+            }
         }
+        let mut turned = [0, 1].map(|_| vec![[0; WIDE]; self.states[0].nrows().div_ceil(STRIP)]);
+        for ((turned, states), counted) in turned.iter_mut().zip(&self.states).zip(counted) {
+            if counted.any {
+                turn_states(states.column(0), turned);
+            }
+        }
+        let mut there = vec![0; 2 * before];
         let Largest {
             of_rows,
             of_columns,
@@ -165,11 +223,38 @@ impl Block {
         let set_up = Tiles::set_up();
         for (place, (rows, of_rows)) in rows.enumerate() {
             let (left, digits) = columns.strip(place);
-            pairs.find(digits, 1);
+            there.copy_from_slice(digits);
+            for (there, counted) in there.chunks_mut(before).zip(counted) {
+                if counted.any {
+                    there.fill(0);
+                }
+            }
+            pairs.find(&there, 1);
             let halves = [rows.len() > ROWS, true];
             let mut most = OnLine([[0; WIDTH]; STRIP]);
-            for (within, tiles) in (0..strips).zip(tiles.chunks(strip)) {
-                let levels = pairs.multiply(&set_up, halves, left, tiles, sums);
+            let wide = bytes::vectors() && strips == 2;
+            let mut levels = 0;
+            if wide {
+                levels = pairs.multiply_wide(rows.len(), left, tiles.split_at(strip), sums);
+            }
+            let all = sums.chunks_mut(DIGITS * SUMS);
+            for ((within, tiles), sums) in (0..strips).zip(tiles.chunks(strip)).zip(all) {
+                if !wide {
+                    levels = pairs.multiply(&set_up, halves, left, tiles, sums);
+                }
+                let mut levels = levels;
+                if levels == 0 && counted.iter().any(|counted| counted.any) {
+                    sums[..SUMS].fill(0);
+                    levels = 1;
+                }
+                let on = i32::from(ON);
+                for ((counted, turned), times) in counted.iter().zip(&turned).zip([on, -on]) {
+                    let (group, first) = (place * STRIP / WIDE, place * STRIP % WIDE);
+                    if let Some(left) = counted.group(group) {
+                        let right = (&turned[..], within * STRIP);
+                        add_counts(times, (left, first), right, &mut sums[..SUMS]);
+                    }
+                }
                 let largest = [&mut most[..], &mut of_columns[..]];
                 grow(keep, scale, levels, sums, (rows, within), largest);
             }
@@ -181,11 +266,34 @@ impl Block {
         }
         drop(set_up);
         clear(&mut memory);
-        if let Some(units) = units {
+        if let Some((way, units)) = cut {
             self.down
-                .put(self.rows.slice().as_chunks::<WIDE>().0, units);
+                .put(way, self.rows.slice().as_chunks::<WIDE>().0, units);
         }
     }
+}
+
+/// A left matrix, and by strips of its rows how it is multiplied.
+pub(super) type Left<'a> = (&'a InParts, &'a [Few]);
+
+/// The strips of left matrices that are multiplied in this way, and the rows of what comes out; one below the other.
+fn strips<'a, 'b>(
+    lefts: &'a [Left],
+    rows: &'a mut [&'b mut [f32]],
+    way: Way,
+) -> impl Iterator<Item = ((&'a [u32], &'a [u8]), &'a Few, &'a mut [&'b mut [f32]])> {
+    let each = rows.len() / lefts.len();
+    let lefts = lefts.iter().zip(rows.chunks_mut(each));
+    let strips = lefts.flat_map(|((left, few), rows)| {
+        let strips = few.iter().zip(rows.chunks_mut(STRIP)).enumerate();
+        strips.map(|(strip, (few, rows))| (left.strip(strip), few, rows))
+    });
+    strips.filter(move |(_, few, _)| few.way() == way)
+}
+
+/// Those of two groups of sixteen; where there is only one, of that twice.
+fn both(units: &[[f32; ROWS]]) -> [&[f32; ROWS]; 2] {
+    [&units[0], &units[units.len() - 1]]
 }
 
 /// Of what those of the rows `range` of all weights, by sixteen, are made multiples.
@@ -207,7 +315,7 @@ pub(super) fn units_of_rows(blocks: &[Block], range: Range<usize>, units: &mut [
 /// multiples of `units`, by sixteen.
 pub(super) fn fields_down(
     blocks: &[Block],
-    states: &InParts,
+    states: Left,
     units: &[[f32; ROWS]],
     range: Range<usize>,
     rows: &mut [&mut [f32]],
@@ -216,24 +324,50 @@ pub(super) fn fields_down(
         .iter()
         .map(|block| (block.view(), &block.down))
         .collect();
-    let mut memory = room(weights.len() * COLUMNS);
-    let mut sums = OnLine([[[0; WIDTH]; 2]; STRIP]);
+    let mut memory = room(weights.len() * (COLUMNS + WHOLES) + NONE);
+    let (all, table) = memory.slice_mut().split_at_mut(weights.len() * COLUMNS);
+    let lefts = &[states];
+    put_none(&mut table[weights.len() * WHOLES..]);
+    let [by_all, by_ones] =
+        [Way::All, Way::Ones].map(|way| states.1.iter().any(|few| few.way() == way));
+    let mut sums = OnLine([[[[0; WIDTH]; 2]; STRIP]; 2]);
     let set_up = Tiles::set_up();
-    for (first, units) in range.clone().step_by(ROWS).zip(units) {
-        let (place, lines) = (first / ROWS, first..(first + ROWS).min(range.end));
-        let tiles = memory.slice_mut().as_chunks_mut().0;
-        let right = weights.iter().zip(tiles).map(|((weights, down), out)| {
-            down.get(place, units).unwrap_or_else(|| {
-                cut_both(*weights, lines.clone(), units, slice::from_mut(out));
-                out
-            })
-        });
-        let right: Vec<_> = right.collect();
-        let scales = units.map(|unit| FIRST * unit);
-        for (strip, rows) in rows.chunks_mut(STRIP).enumerate() {
-            let left = states.strip(strip);
-            multiply_both(&set_up, rows.len(), left, &right, &mut sums);
-            put_sums(&scales, &sums, first - range.start, rows);
+    for (first, units) in range.clone().step_by(STRIP).zip(units.chunks(2)) {
+        let at = first - range.start;
+        if by_ones {
+            let lines = first..(first + STRIP).min(range.end);
+            for ((weights, down), out) in weights.iter().zip(table.chunks_mut(WHOLES)) {
+                match down.whole(first / ROWS, units) {
+                    Some(whole) => out.copy_from_slice(whole),
+                    None => make_whole(*weights, lines.clone(), both(units), out),
+                }
+            }
+            for (_, few, rows) in strips(lefts, rows, Way::Ones) {
+                few.add_ones(table, &mut sums);
+                for ((units, sums), half) in units.iter().zip(&sums.0).zip([0, ROWS]) {
+                    let scales = units.map(|unit| FIRST * unit);
+                    put_sums(&scales, sums, at + half, rows);
+                }
+            }
+        }
+        if by_all {
+            for (half, units) in units.iter().enumerate() {
+                let (first, sums) = (first + half * ROWS, &mut sums[half]);
+                let lines = first..(first + ROWS).min(range.end);
+                let tiles = all.as_chunks_mut().0;
+                let right = weights.iter().zip(tiles).map(|((weights, down), out)| {
+                    down.digits(first / ROWS, units).unwrap_or_else(|| {
+                        cut_both(*weights, lines.clone(), units, slice::from_mut(out));
+                        out
+                    })
+                });
+                let right: Vec<_> = right.collect();
+                let scales = units.map(|unit| FIRST * unit);
+                for (left, _, rows) in strips(lefts, rows, Way::All) {
+                    multiply_both(&set_up, rows.len(), left, &right, sums);
+                    put_sums(&scales, sums, at + half * ROWS, rows);
+                }
+            }
         }
     }
     drop(set_up);

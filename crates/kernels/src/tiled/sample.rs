@@ -6,9 +6,9 @@ mod processor;
 use ndarray::Array2;
 use pulp::Arch;
 
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-use crate::amx;
 use crate::bits::pack_row;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use crate::bytes;
 use crate::philox::{NARROW, Stream, place};
 use crate::sampling::SampleRow;
 
@@ -74,7 +74,7 @@ fn sample_rows(
     meanwhile: &dyn Fn(usize),
 ) {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if amx::available() {
+    if bytes::available() {
         // SAFETY: the processor has AVX-512, as was asked.
         unsafe { processor::sample_rows(stream, place, rows, bias, bits, meanwhile) };
         return;

@@ -1,0 +1,408 @@
+//! Left matrices by what is not 0 in them, for products by vectors: what is 0 costs nothing.
+//!
+//! A row of states is the list of the places that are on, for each of which numbers of the right matrix are added up,
+//! whole ones of two digits. A row of other digits is the list of those fours of neighbours of which one at least is not
+//! 0. The sums are those of products of tiles ([`super::both`]).
+
+use std::ops::Range;
+
+use ndarray::ArrayView2;
+
+use crate::bytes;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use crate::parts::processor::few as processor;
+use crate::parts::states::ON;
+use crate::parts::{BYTES, DEPTH, InParts, LESS, ROWS, STRIP, Sums, WIDTH};
+
+/// Numbers of 32 columns in one place of the inner dimension, times 1/unit: 2¹⁵ + that of one of the first sixteen in the
+/// low half, that of the sixteenth after it in the high half. Sums of both are made by two additions and a shift.
+pub(crate) type Whole = [u32; WIDTH];
+/// Digits of sixteen columns in four neighbouring places of the inner dimension: a byte each, by digit.
+pub(crate) type Fours = [[u32; WIDTH]; 2];
+/// Of one tile of the inner dimension.
+pub(crate) const WHOLES: usize = DEPTH * WIDTH;
+/// Of what counts nothing.
+pub(crate) const NONE: usize = WIDTH;
+/// Rows of lists have whole fours of entries: the last are filled up with what counts nothing.
+pub(crate) const AT_ONCE: usize = 4;
+pub(crate) const FOURS: usize = DEPTH / BYTES * 2 * WIDTH;
+
+/// What low halves have more than they count.
+pub(crate) const BIAS: i32 = 1 << 15;
+
+/// With a larger share of states that are on a product of all of them is faster, and with a larger one of fours.
+const MOST_ONES: f64 = 0.5;
+const MOST_FOURS: f64 = 0.6;
+
+/// How a left matrix is multiplied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By the places of states that are on.
+    Ones,
+    /// By fours.
+    Fours,
+    /// All of it.
+    All,
+}
+
+/// What is not 0 in the rows of a matrix.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lists {
+    /// Places of the inner dimension; of fours the number of these.
+    pub places: Vec<u16>,
+    /// Four digits each, where these are fours.
+    pub digits: Vec<u32>,
+    /// Where each row ends.
+    pub ends: Vec<usize>,
+}
+
+impl Lists {
+    fn row(&self, row: usize) -> Range<usize> {
+        let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
+        start..self.ends[row]
+    }
+
+    fn clear(&mut self) {
+        self.places.clear();
+        self.digits.clear();
+        self.ends.clear();
+    }
+}
+
+/// A strip of rows of a left matrix, as they are multiplied.
+#[derive(Debug)]
+pub(crate) struct Few {
+    way: Way,
+    lists: Lists,
+    /// Tiles of the inner dimension.
+    depth: usize,
+}
+
+impl Few {
+    /// Of nothing yet.
+    pub fn none() -> Self {
+        Self {
+            way: Way::All,
+            lists: Lists::default(),
+            depth: 0,
+        }
+    }
+
+    pub fn way(&self) -> Way {
+        self.way
+    }
+
+    /// Lists rows of packed states, so many words each, if it pays.
+    pub fn list_states(&mut self, words: &[u64], each: usize) {
+        self.depth = each;
+        let on: u32 = words.iter().map(|word| word.count_ones()).sum();
+        let pays = f64::from(on) <= MOST_ONES * (words.len() * DEPTH) as f64;
+        self.way = if pays { Way::Ones } else { Way::All };
+        if pays {
+            list_states(words, each, &mut self.lists);
+        }
+    }
+
+    /// Lists the rows of a strip of `left`, if it pays.
+    pub fn list(&mut self, left: &InParts, strip: usize) {
+        self.way = Way::All;
+        self.depth = left.depth();
+        let strip = Strip::of(left, strip);
+        if strip.digits.iter().any(|digits| *digits > 1) {
+            return;
+        }
+        if let Some(words) = words(&strip) {
+            self.list_states(&words, self.depth);
+            return;
+        }
+        let most = MOST_FOURS * (strip.rows * left.inner.div_ceil(BYTES)) as f64;
+        if list_fours(&strip, most as usize, &mut self.lists) {
+            self.way = Way::Fours;
+        }
+    }
+
+    /// The sums of products of the rows and 32 columns, where states are [listed](Way::Ones), by sixteen columns.
+    pub fn add_ones(&self, table: &[u32], sums: &mut [Sums; 2]) {
+        assert!(self.way == Way::Ones, "states are listed");
+        let table = &table.as_chunks().0[..self.depth * DEPTH + 1];
+        add_ones(&self.lists, table, sums);
+    }
+
+    /// The sums of products of the rows and sixteen columns, where [fours](Way::Fours) are listed.
+    pub fn add_fours(&self, table: &[u32], sums: &mut Sums) {
+        assert!(self.way == Way::Fours, "fours are listed");
+        let table = bytemuck::cast_slice(&table[..self.depth * FOURS]);
+        add_fours(&self.lists, table, sums);
+    }
+}
+
+/// First digits of a strip of rows.
+pub(crate) struct Strip<'a> {
+    tiles: &'a [u32],
+    pub digits: &'a [u8],
+    pub rows: usize,
+}
+
+impl<'a> Strip<'a> {
+    fn of(left: &'a InParts, strip: usize) -> Self {
+        let (tiles, digits) = left.strip(strip);
+        let rows = STRIP.min(left.rows - strip * STRIP);
+        Self {
+            tiles,
+            digits,
+            rows,
+        }
+    }
+
+    /// Those of a row in one tile of the inner dimension, unless they are all 0.
+    #[inline]
+    pub fn line(&self, row: usize, tile: usize) -> Option<&'a [u32; WIDTH]> {
+        let lines = self.tiles.as_chunks().0;
+        (self.digits[tile] > 0).then(|| &lines[tile * STRIP + row])
+    }
+
+    /// The same, place by place.
+    fn places(&self, row: usize, tile: usize) -> [u8; DEPTH] {
+        let line = self.line(row, tile).copied().unwrap_or_default();
+        std::array::from_fn(|place| line[place % WIDTH].to_le_bytes()[place / WIDTH])
+    }
+}
+
+/// The rows, packed, if all of them are states.
+fn words(strip: &Strip) -> Option<Vec<u64>> {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if bytes::vectors() {
+        // SAFETY: the processor has these instructions, as was asked.
+        return unsafe { processor::words(strip) };
+    }
+    words_plainly(strip)
+}
+
+/// The plain twin.
+fn words_plainly(strip: &Strip) -> Option<Vec<u64>> {
+    let mut words = Vec::new();
+    let tiles = 0..strip.digits.len();
+    for (row, tile) in (0..strip.rows).flat_map(|row| tiles.clone().map(move |tile| (row, tile))) {
+        let mut word = 0;
+        for (place, digit) in strip.places(row, tile).into_iter().enumerate() {
+            match digit {
+                0 => {}
+                ON => word |= 1 << place,
+                _ => return None,
+            }
+        }
+        words.push(word);
+    }
+    Some(words)
+}
+
+/// Lists the places that are on, of rows of so many words each.
+fn list_states(words: &[u64], each: usize, lists: &mut Lists) {
+    lists.clear();
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if bytes::vectors() {
+        // SAFETY: the processor has these instructions, as was asked.
+        unsafe { processor::list_states(words, each, lists) };
+        return;
+    }
+    list_states_plainly(words, each, lists);
+}
+
+/// The plain twin.
+fn list_states_plainly(words: &[u64], each: usize, lists: &mut Lists) {
+    for row in words.chunks(each) {
+        let on = |place: &usize| row[place / DEPTH] >> (place % DEPTH) & 1 == 1;
+        let places = (0..each * DEPTH).filter(on);
+        lists.places.extend(places.map(|place| place as u16));
+        let end = lists.places.len().next_multiple_of(AT_ONCE);
+        lists.places.resize(end, (each * DEPTH) as u16);
+        lists.ends.push(end);
+    }
+}
+
+/// Lists the fours that are not 0, unless there are more than `most`.
+fn list_fours(strip: &Strip, most: usize, lists: &mut Lists) -> bool {
+    lists.clear();
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if bytes::vectors() {
+        // SAFETY: the processor has these instructions, as was asked.
+        return unsafe { processor::list_fours(strip, most, lists) };
+    }
+    list_fours_plainly(strip, most, lists)
+}
+
+/// The plain twin.
+fn list_fours_plainly(strip: &Strip, most: usize, lists: &mut Lists) -> bool {
+    for row in 0..strip.rows {
+        for tile in 0..strip.digits.len() {
+            let digits = strip.places(row, tile);
+            for (four, digits) in digits.as_chunks::<BYTES>().0.iter().enumerate() {
+                if *digits != [0; BYTES] {
+                    lists.places.push((tile * DEPTH / BYTES + four) as u16);
+                    lists.digits.push(u32::from_le_bytes(*digits));
+                }
+            }
+        }
+        let end = lists.places.len().next_multiple_of(AT_ONCE);
+        lists.places.resize(end, 0);
+        lists.digits.resize(end, 0);
+        lists.ends.push(end);
+        if end > most {
+            return false;
+        }
+    }
+    true
+}
+
+/// Makes numbers of at most 32 columns, which are rows of `right`, whole: place by place of the inner dimension. What counts
+/// nothing is to follow ([`put_none`]).
+pub(crate) fn make_whole(
+    right: ArrayView2<f32>,
+    columns: Range<usize>,
+    units: [&[f32; ROWS]; 2],
+    out: &mut [u32],
+) {
+    let factors = units.map(|units| units.map(|unit| LESS / unit));
+    let out = &mut out[..right.ncols().div_ceil(DEPTH) * WHOLES];
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if bytes::vectors() {
+        // SAFETY: the processor has these instructions, as was asked.
+        unsafe { processor::make_whole(right, columns, &factors, out) };
+        return;
+    }
+    make_whole_plainly(right, columns, &factors, out);
+}
+
+/// The plain twin.
+fn make_whole_plainly(
+    right: ArrayView2<f32>,
+    columns: Range<usize>,
+    factors: &[[f32; ROWS]; 2],
+    out: &mut [u32],
+) {
+    for (place, out) in out.as_chunks_mut::<WIDTH>().0.iter_mut().enumerate() {
+        for (column, out) in out.iter_mut().enumerate() {
+            let [low, high] = [0, 1].map(|half| {
+                let at = (columns.start + half * WIDTH + column, place);
+                whole(right, at, columns.end, factors[half][column])
+            });
+            *out = u32::from((low + BIAS) as u16) | (high as u32) << 16;
+        }
+    }
+}
+
+/// Puts the last of a table of whole numbers: what counts nothing.
+pub(crate) fn put_none(out: &mut [u32]) {
+    out[..NONE].fill(BIAS.cast_unsigned());
+}
+
+/// Cuts at most sixteen columns, which are rows of `right`, into both digits, by fours of neighbours of the inner
+/// dimension; elements of columns do not lie side by side.
+pub(crate) fn cut_fours(
+    right: ArrayView2<f32>,
+    columns: Range<usize>,
+    units: &[f32; ROWS],
+    out: &mut [u32],
+) {
+    let factors = units.map(|unit| LESS / unit);
+    let out = &mut out[..right.ncols().div_ceil(DEPTH) * FOURS];
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if bytes::vectors() {
+        // SAFETY: the processor has these instructions, as was asked.
+        unsafe { processor::cut_fours(right, columns, &factors, out) };
+        return;
+    }
+    cut_fours_plainly(right, columns, &factors, out);
+}
+
+/// The plain twin.
+fn cut_fours_plainly(
+    right: ArrayView2<f32>,
+    columns: Range<usize>,
+    factors: &[f32; ROWS],
+    out: &mut [u32],
+) {
+    let fours = bytemuck::cast_slice_mut::<u32, Fours>(out);
+    for (four, [first, second]) in fours.iter_mut().enumerate() {
+        for (column, factor) in factors.iter().enumerate() {
+            let digits: [_; BYTES] = std::array::from_fn(|byte| {
+                let at = (columns.start + column, four * BYTES + byte);
+                // Carries what does not fit into a signed digit.
+                let whole = whole(right, at, columns.end, *factor) + 0x80;
+                [(whole >> 8) as u8, (whole as u8) ^ 0x80]
+            });
+            first[column] = u32::from_le_bytes(digits.map(|[digit, _]| digit));
+            second[column] = u32::from_le_bytes(digits.map(|[_, digit]| digit));
+        }
+    }
+}
+
+/// The number at a column and place times a factor, 0 where there is none.
+fn whole(right: ArrayView2<f32>, at: (usize, usize), end: usize, factor: f32) -> i32 {
+    let there = at.0 < end && at.1 < right.ncols();
+    let value = if there { right[at] } else { 0.0 };
+    (value * factor).round_ties_even() as i32
+}
+
+/// The sums of 32 columns over the places that are on in each of the rows: what is on counts [`ON`].
+fn add_ones(lists: &Lists, table: &[Whole], sums: &mut [Sums; 2]) {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if bytes::vectors() {
+        // SAFETY: the processor has these instructions, as was asked; places are those of the table.
+        unsafe { processor::add_ones(lists, table, sums) };
+        return;
+    }
+    add_ones_plainly(lists, table, sums);
+}
+
+/// The plain twin.
+fn add_ones_plainly(lists: &Lists, table: &[Whole], sums: &mut [Sums; 2]) {
+    for (half, sums) in sums.iter_mut().enumerate() {
+        for (row, [upper, lower]) in (0..lists.ends.len()).zip(sums) {
+            for column in 0..WIDTH {
+                let places = lists.places[lists.row(row)].iter();
+                let all = places.map(|place| {
+                    let both = table[usize::from(*place)][column];
+                    let low = i32::from(both as u16) - BIAS;
+                    [low, both.cast_signed() >> 16][half]
+                });
+                let sum = all.sum::<i32>();
+                // Of 256 times the one and the other: 255 sums.
+                (upper[column], lower[column]) = (sum, -sum);
+            }
+        }
+    }
+}
+
+/// The sums of the products of the fours of each of the rows and sixteen columns.
+fn add_fours(lists: &Lists, table: &[Fours], sums: &mut Sums) {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if bytes::vectors() {
+        // SAFETY: the processor has these instructions, as was asked; places are those of the table.
+        unsafe { processor::add_fours(lists, table, sums) };
+        return;
+    }
+    add_fours_plainly(lists, table, sums);
+}
+
+/// The plain twin.
+fn add_fours_plainly(lists: &Lists, table: &[Fours], sums: &mut Sums) {
+    for (row, sums) in (0..lists.ends.len()).zip(sums) {
+        for (digit, sums) in sums.iter_mut().enumerate() {
+            for (column, sum) in sums.iter_mut().enumerate() {
+                let products = lists.row(row).map(|at| {
+                    let right = table[usize::from(lists.places[at])][digit][column];
+                    let left = lists.digits[at].to_le_bytes().map(i32::from);
+                    let right = right
+                        .to_le_bytes()
+                        .map(|byte| i32::from(byte.cast_signed()));
+                    left.iter()
+                        .zip(right)
+                        .map(|(left, right)| left * right)
+                        .sum::<i32>()
+                });
+                *sum = products.fold(0, i32::wrapping_add);
+            }
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Products by what is not 0, by AVX-512.
+
+use std::arch::x86_64::{
+    __m512i, _mm_loadu_si128, _mm256_storeu_si256, _mm512_add_epi16, _mm512_add_epi32,
+    _mm512_broadcast_i32x4, _mm512_castps_si512, _mm512_cmpeq_epi8_mask, _mm512_cvtepi32_epi16,
+    _mm512_cvtps_epi32, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_maskz_compress_epi16,
+    _mm512_maskz_compress_epi32, _mm512_mul_ps, _mm512_permutexvar_epi8, _mm512_set1_epi8,
+    _mm512_set1_epi16, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
+    _mm512_shuffle_epi32, _mm512_slli_epi32, _mm512_srai_epi32, _mm512_storeu_si512,
+    _mm512_sub_epi32, _mm512_test_epi8_mask, _mm512_test_epi32_mask, _mm512_xor_si512,
+};
+use std::ops::Range;
+
+use ndarray::ArrayView2;
+
+use super::{Rows, by_halves, load, lower_bytes, read, select, store, transpose, upper_bytes};
+use crate::parts::cut;
+use crate::parts::few::{AT_ONCE, BIAS, FOURS, Fours, Lists, Strip, WHOLES, Whole};
+use crate::parts::states::ON;
+use crate::parts::{BYTES, DEPTH, ROWS, Sums, WIDTH};
+
+/// Where a place of a tile's row is among its bytes.
+const PLACES: [u8; DEPTH] = {
+    let mut places = [0; DEPTH];
+    let mut place = 0;
+    while place < DEPTH {
+        places[place] = (BYTES * (place % WIDTH) + place / WIDTH) as u8;
+        place += 1;
+    }
+    places
+};
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn bytes_of(bytes: &[u8; DEPTH]) -> __m512i {
+    read(bytemuck::cast_ref(bytes))
+}
+
+/// [`crate::parts::few::words_plainly`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+pub(in crate::parts) fn words(strip: &Strip) -> Option<Vec<u64>> {
+    let (order, on) = (bytes_of(&PLACES), _mm512_set1_epi8(ON.cast_signed()));
+    let mut words = Vec::with_capacity(strip.rows * strip.digits.len());
+    for row in 0..strip.rows {
+        for tile in 0..strip.digits.len() {
+            let Some(line) = strip.line(row, tile) else {
+                words.push(0);
+                continue;
+            };
+            let digits = _mm512_permutexvar_epi8(order, read(line));
+            let word = _mm512_cmpeq_epi8_mask(digits, on);
+            if word != _mm512_test_epi8_mask(digits, digits) {
+                return None;
+            }
+            words.push(word);
+        }
+    }
+    Some(words)
+}
+
+/// [`crate::parts::few::list_states_plainly`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
+pub(in crate::parts) fn list_states(words: &[u64], each: usize, lists: &mut Lists) {
+    const HALF: usize = DEPTH / 2;
+    let first: [u16; HALF] = std::array::from_fn(|place| place as u16);
+    let first = read(bytemuck::cast_ref(&first));
+    let all: u64 = words.iter().map(|word| u64::from(word.count_ones())).sum();
+    // Vectors are written whole.
+    let rows = words.len().div_ceil(each.max(1));
+    lists.places.resize(all as usize + rows * AT_ONCE + HALF, 0);
+    let mut end = 0;
+    for row in words.chunks(each) {
+        for (word, place) in row.iter().zip((0..).step_by(DEPTH)) {
+            for half in 0..2 {
+                let mask = (word >> (HALF * half)) as u32;
+                let start = (place + HALF * half) as u16;
+                let places = _mm512_add_epi16(first, _mm512_set1_epi16(start.cast_signed()));
+                let places = _mm512_maskz_compress_epi16(mask, places);
+                let out = &mut lists.places[end..end + HALF];
+                // SAFETY: 64 bytes are written.
+                unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), places) };
+                end += mask.count_ones() as usize;
+            }
+        }
+        lists.places[end..end + AT_ONCE].fill((each * DEPTH) as u16);
+        end = end.next_multiple_of(AT_ONCE);
+        lists.ends.push(end);
+    }
+    lists.places.truncate(end);
+}
+
+/// [`crate::parts::few::list_fours_plainly`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+pub(in crate::parts) fn list_fours(strip: &Strip, most: usize, lists: &mut Lists) -> bool {
+    let order = bytes_of(&PLACES);
+    let first: [u32; WIDTH] = std::array::from_fn(|place| place as u32);
+    let first = read(&first);
+    // Vectors are written whole.
+    let room = (strip.digits.len() + 1) * WIDTH + AT_ONCE;
+    let mut end = 0;
+    for row in 0..strip.rows {
+        if lists.places.len() < end + room {
+            lists.places.resize(2 * end + room, 0);
+            lists.digits.resize(2 * end + room, 0);
+        }
+        for tile in 0..strip.digits.len() {
+            let Some(line) = strip.line(row, tile) else {
+                continue;
+            };
+            let digits = _mm512_permutexvar_epi8(order, read(line));
+            let there = _mm512_test_epi32_mask(digits, digits);
+            let places = _mm512_add_epi32(first, _mm512_set1_epi32((tile * WIDTH) as i32));
+            let places = _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(there, places));
+            let digits = _mm512_maskz_compress_epi32(there, digits);
+            let out_places = &mut lists.places[end..end + WIDTH];
+            let out_digits = &mut lists.digits[end..end + WIDTH];
+            // SAFETY: 32 and 64 bytes are written.
+            unsafe {
+                _mm256_storeu_si256(out_places.as_mut_ptr().cast(), places);
+                _mm512_storeu_si512(out_digits.as_mut_ptr().cast(), digits);
+            }
+            end += there.count_ones() as usize;
+        }
+        lists.places[end..end + AT_ONCE].fill(0);
+        lists.digits[end..end + AT_ONCE].fill(0);
+        end = end.next_multiple_of(AT_ONCE);
+        lists.ends.push(end);
+        if end > most {
+            break;
+        }
+    }
+    lists.places.truncate(end);
+    lists.digits.truncate(end);
+    end <= most
+}
+
+/// [`crate::parts::few::make_whole_plainly`].
+#[target_feature(enable = "avx512f")]
+pub(in crate::parts) fn make_whole(
+    right: ArrayView2<f32>,
+    columns: Range<usize>,
+    factors: &[[f32; ROWS]; 2],
+    out: &mut [u32],
+) {
+    let bias = _mm512_set1_epi32(BIAS);
+    let whole = |numbers, factors| _mm512_cvtps_epi32(_mm512_mul_ps(numbers, factors));
+    let halves = |low, high| {
+        let low = _mm512_add_epi32(low, bias);
+        select(0xffff, low, _mm512_slli_epi32::<16>(high))
+    };
+    let all = factors.each_ref().map(|factors| load(factors));
+    let middle = columns.end.min(columns.start + ROWS);
+    for (tile, out) in out.chunks_mut(WHOLES).enumerate() {
+        let inner = tile * DEPTH..((tile + 1) * DEPTH).min(right.ncols());
+        let (along, low) = Rows::of(right, columns.start..middle, inner.clone());
+        let (_, high) = Rows::of(right, middle..columns.end, inner);
+        let lines = out.as_chunks_mut::<WIDTH>().0;
+        for (quarter, lines) in lines.as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
+            for (row, out) in lines.iter_mut().enumerate() {
+                let numbers = [&low, &high].map(|rows| {
+                    // SAFETY: rows can be read, as `Rows::of` asserts.
+                    unsafe {
+                        if along {
+                            rows.sixteen::<true>(row, WIDTH * quarter)
+                        } else {
+                            rows.sixteen::<false>(WIDTH * quarter + row, 0)
+                        }
+                    }
+                });
+                let factors = if along {
+                    factors
+                        .each_ref()
+                        .map(|factors| _mm512_set1_ps(factors[row]))
+                } else {
+                    all
+                };
+                let [low, high] = [whole(numbers[0], factors[0]), whole(numbers[1], factors[1])];
+                store(out, halves(low, high));
+            }
+            if along {
+                transpose(lines);
+            }
+        }
+    }
+}
+
+/// [`crate::parts::few::cut_fours_plainly`].
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(in crate::parts) fn cut_fours(
+    right: ArrayView2<f32>,
+    columns: Range<usize>,
+    factors: &[f32; ROWS],
+    out: &mut [u32],
+) {
+    let (all, carried) = (load(factors), _mm512_set1_epi8(-128));
+    let round = _mm512_set1_ps(cut::ROUND);
+    for (tile, out) in out.chunks_mut(FOURS).enumerate() {
+        let inner = tile * DEPTH..((tile + 1) * DEPTH).min(right.ncols());
+        let (along, rows) = Rows::of(right, columns.clone(), inner);
+        assert!(!along, "columns whose elements do not lie side by side");
+        let fours = bytemuck::cast_slice_mut::<u32, Fours>(out);
+        for (four, [first, second]) in fours.iter_mut().enumerate() {
+            let numbers = [0, 1, 2, 3].map(|byte| {
+                // SAFETY: rows can be read, as `Rows::of` asserts.
+                let numbers = unsafe { rows.sixteen::<false>(four * BYTES + byte, 0) };
+                _mm512_castps_si512(_mm512_fmadd_ps(numbers, all, round))
+            });
+            let [ac, bd] = by_halves(numbers);
+            store(first, upper_bytes(ac, bd));
+            store(second, _mm512_xor_si512(lower_bytes(ac, bd), carried));
+        }
+    }
+}
+
+/// [`crate::parts::few::add_ones_plainly`].
+///
+/// # Safety
+/// Places are those of the table.
+#[target_feature(enable = "avx512f")]
+pub(in crate::parts) unsafe fn add_ones(lists: &Lists, table: &[Whole], sums: &mut [Sums; 2]) {
+    let mut start = 0;
+    let [low_sums, high_sums] = sums;
+    for ((end, low_out), high_out) in lists.ends.iter().zip(low_sums).zip(high_sums) {
+        let mut all = [[_mm512_setzero_si512(); 2]; AT_ONCE];
+        let add = |sums: &mut [__m512i; 2], place: u64| {
+            // SAFETY: the caller's.
+            let both = read(unsafe { table.get_unchecked(place as usize) });
+            sums[0] = _mm512_add_epi32(sums[0], both);
+            sums[1] = _mm512_add_epi32(sums[1], _mm512_srai_epi32::<16>(both));
+        };
+        for four in lists.places[start..*end].as_chunks::<AT_ONCE>().0 {
+            // One load for all four: as many loads as places would take twice as long.
+            let four: u64 = bytemuck::pod_read_unaligned(bytemuck::bytes_of(four));
+            for (number, sums) in all.iter_mut().enumerate() {
+                add(sums, four.to_le() >> (16 * number) & 0xffff);
+            }
+        }
+        let [both, high] = [0, 1].map(|half| together(all.map(|sums| sums[half])));
+        let biases = _mm512_set1_epi32((*end - start) as i32 * BIAS);
+        let low = _mm512_sub_epi32(both, _mm512_slli_epi32::<16>(high));
+        for (out, sum) in [(low_out, _mm512_sub_epi32(low, biases)), (high_out, high)] {
+            let [upper, lower] = out;
+            store(bytemuck::cast_mut(upper), sum);
+            let less = _mm512_sub_epi32(_mm512_setzero_si512(), sum);
+            store(bytemuck::cast_mut(lower), less);
+        }
+        start = *end;
+    }
+}
+
+/// [`crate::parts::few::add_fours_plainly`].
+///
+/// # Safety
+/// Places are those of the table.
+#[target_feature(enable = "avx512f,avx512vnni")]
+pub(in crate::parts) unsafe fn add_fours(lists: &Lists, table: &[Fours], sums: &mut Sums) {
+    let mut start = 0;
+    for (end, sums) in lists.ends.iter().zip(sums) {
+        let places = lists.places[start..*end].as_chunks::<AT_ONCE>().0;
+        let digits = lists.digits[start..*end].as_chunks::<AT_ONCE>().0;
+        let mut all = [[_mm512_setzero_si512(); 2]; AT_ONCE];
+        for (places, digits) in places.iter().zip(digits) {
+            // One load for all four: there are two for each of them already.
+            let places: u64 = bytemuck::pod_read_unaligned(bytemuck::bytes_of(places));
+            // SAFETY: 16 bytes are read.
+            let digits = unsafe { _mm_loadu_si128(digits.as_ptr().cast()) };
+            let digits = _mm512_broadcast_i32x4(digits);
+            let digits = [
+                _mm512_shuffle_epi32::<0x00>(digits),
+                _mm512_shuffle_epi32::<0x55>(digits),
+                _mm512_shuffle_epi32::<0xaa>(digits),
+                _mm512_shuffle_epi32::<0xff>(digits),
+            ];
+            for ((number, sums), digits) in all.iter_mut().enumerate().zip(digits) {
+                let place = places.to_le() >> (16 * number) & 0xffff;
+                // SAFETY: the caller's.
+                let right = unsafe { table.get_unchecked(place as usize) };
+                for (sum, right) in sums.iter_mut().zip(right) {
+                    *sum = _mm512_dpbusd_epi32(*sum, digits, read(right));
+                }
+            }
+        }
+        for (digit, out) in sums.iter_mut().enumerate() {
+            let sum = together(all.map(|sums| sums[digit]));
+            store(bytemuck::cast_mut(out), sum);
+        }
+        start = *end;
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn together([a, b, c, d]: [__m512i; AT_ONCE]) -> __m512i {
+    _mm512_add_epi32(_mm512_add_epi32(a, b), _mm512_add_epi32(c, d))
+}
