@@ -74,3 +74,46 @@ fn add_counts_plainly(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array1;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn states_are_turned_and_counted_as_by_the_plain_twins(
+            rows in prop::collection::vec(any::<[u64; 2]>(), 0..140), from in prop::sample::select(vec![0, STRIP]),
+            times in -255..=255_i32,
+        ) {
+            let strips = rows.len().div_ceil(STRIP);
+            let sides = [0, 1].map(|side| {
+                let mut turned = [vec![[7; WIDE]; strips], vec![[9; WIDE]; strips]];
+                let mut states: Vec<_> = rows.iter().map(|row| row[side]).collect();
+                turn_states(Array1::from(states.clone()).view(), &mut turned[0]);
+                states.resize(strips * STRIP, 0);
+                turn_states_plainly(&states, &mut turned[1]);
+                turned
+            });
+            let [[left, left_plain], [right, right_plain]] = sides;
+            prop_assert_eq!(&left, &left_plain);
+            prop_assert_eq!(&right, &right_plain);
+            for (left_from, right_from) in [(from, 0), (from, STRIP)] {
+                let mut sums = [vec![3; STRIP * STRIP], vec![3; STRIP * STRIP]];
+                let (left, right) = ((&left[..], left_from), (&right[..], right_from));
+                add_counts(times, left, right, &mut sums[0]);
+                add_counts_plainly(times, left, right, &mut sums[1]);
+                prop_assert_eq!(&sums[0], &sums[1]);
+                // One by one.
+                for (place, sum) in sums[0].iter().enumerate() {
+                    let (row, column) = (left_from + place / STRIP, right_from + place % STRIP);
+                    let on = |states: &&[u64; 2]| states[0] >> row & states[1] >> column & 1 == 1;
+                    let count = rows.iter().filter(on).count();
+                    prop_assert_eq!(*sum, 3 + times * i32::try_from(count).expect("few"));
+                }
+            }
+        }
+    }
+}

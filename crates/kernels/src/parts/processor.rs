@@ -122,32 +122,43 @@ impl Rows {
     /// Those of a tile, and whether its lines lie along them: lines of 64 places, or places of 16 lines. The stride of one
     /// column means nothing.
     fn of(from: ArrayView2<f32>, lines: Range<usize>, inner: Range<usize>) -> (bool, Self) {
-        let along = from.strides()[1] == 1 || from.ncols() == 1;
-        let (matrix, (rows, columns)) = if along {
-            (from, (lines, inner))
+        if from.strides()[1] == 1 || from.ncols() == 1 {
+            (true, Self::new(from, lines, inner, (ROWS, DEPTH)))
         } else {
-            (from.reversed_axes(), (inner, lines))
-        };
+            (false, Self::across(from, lines, inner))
+        }
+    }
+
+    /// Those of a tile whose lines lie across them.
+    fn across(from: ArrayView2<f32>, lines: Range<usize>, inner: Range<usize>) -> Self {
+        Self::new(from.reversed_axes(), inner, lines, (DEPTH, ROWS))
+    }
+
+    fn new(
+        matrix: ArrayView2<f32>,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        most: (usize, usize),
+    ) -> Self {
         let (count, width) = (rows.len(), columns.len());
         assert!(
             (matrix.strides()[1] == 1 || matrix.ncols() == 1)
                 && rows.end <= matrix.nrows()
                 && columns.end <= matrix.ncols()
-                && count <= if along { ROWS } else { DEPTH }
-                && width <= if along { DEPTH } else { ROWS },
+                && count <= most.0
+                && width <= most.1,
             "a tile"
         );
         let stride = matrix.strides()[0].cast_unsigned();
         let start = matrix
             .as_ptr()
             .wrapping_add(rows.start * stride + columns.start);
-        let rows = Self {
+        Self {
             start,
             stride,
             count,
             width,
-        };
-        (along, rows)
+        }
     }
 
     /// The elements that make row `row` of a tile, by byte: those of a row (`ALONG`), or of every sixteenth. 0 where

@@ -158,7 +158,7 @@ pub(in crate::parts) fn make_whole(
         for (quarter, lines) in lines.as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
             for (row, out) in lines.iter_mut().enumerate() {
                 let numbers = [&low, &high].map(|rows| {
-                    // SAFETY: rows can be read, as `Rows::of` asserts.
+                    // SAFETY: rows can be read, as was asserted.
                     unsafe {
                         if along {
                             rows.sixteen::<true>(row, WIDTH * quarter)
@@ -196,12 +196,11 @@ pub(in crate::parts) fn cut_fours(
     let round = _mm512_set1_ps(cut::ROUND);
     for (tile, out) in out.chunks_mut(FOURS).enumerate() {
         let inner = tile * DEPTH..((tile + 1) * DEPTH).min(right.ncols());
-        let (along, rows) = Rows::of(right, columns.clone(), inner);
-        assert!(!along, "columns whose elements do not lie side by side");
+        let rows = Rows::across(right, columns.clone(), inner);
         let fours = bytemuck::cast_slice_mut::<u32, Fours>(out);
         for (four, [first, second]) in fours.iter_mut().enumerate() {
             let numbers = [0, 1, 2, 3].map(|byte| {
-                // SAFETY: rows can be read, as `Rows::of` asserts.
+                // SAFETY: rows can be read, as was asserted.
                 let numbers = unsafe { rows.sixteen::<false>(four * BYTES + byte, 0) };
                 _mm512_castps_si512(_mm512_fmadd_ps(numbers, all, round))
             });
