@@ -49,6 +49,7 @@ pub(crate) use crate::parts::pairs::Pairs;
 pub(crate) use crate::parts::pixels::put_row;
 pub(crate) use crate::parts::sides::{Sides, sides};
 pub(crate) use crate::parts::states::{ON, Packed};
+pub(crate) use crate::parts::turn::Order;
 use crate::{FAINT, Precision, Workers, vectorized};
 
 /// Digits of a number at most.

@@ -24,7 +24,7 @@ use crate::parts::{
 use crate::philox::{PAIRED, Stream};
 use crate::sampling::sigmoid_row;
 pub use crate::tiled::batch::Batch;
-use crate::tiled::batch::{Counted, Group, Visible, put_states};
+use crate::tiled::batch::{Counted, Group, Visible, order, put_states};
 use crate::tiled::block::{Block, fields_down, units_of_rows};
 use crate::tiled::sample::sample;
 use crate::{Precision, Workers, column_sums, vectorized};
@@ -256,7 +256,7 @@ impl Tiled {
         let bias = bias.as_slice().expect("a standard layout is a slice");
         let sums = self.chain_sums.as_slice_mut().expect("one vector");
         let columns = &mut self.visible_units[self.now].columns;
-        let sides = sides(&mut self.chains, columns);
+        let sides = sides(&mut self.chains, columns, order());
         self.counted.any = matches!(phase, Phase::Sampled(_)) && bytes::vectors();
         let mut sides: Vec<_> = sides.into_iter().zip(self.counted.groups_mut()).collect();
         let parts = sides

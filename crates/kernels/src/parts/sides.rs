@@ -7,7 +7,7 @@ use crate::aligned::OnLine;
 use crate::gather::come_near;
 use crate::parts::cut::{Lines, Side};
 use crate::parts::pixels::add_greys;
-use crate::parts::turn::{EMPTY, Tile, put_columns};
+use crate::parts::turn::{EMPTY, Order, Tile, put_columns};
 use crate::parts::{
     BYTES, DEPTH, DIGITS, InParts, InRows, Packed, ROWS, STRIP, TILE, WIDTH, anything,
 };
@@ -20,13 +20,18 @@ const AHEAD: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Sides<'a> {
     precision: Precision,
+    order: Order,
     rows: Vec<InRows<'a>>,
     /// Where they are rows: all tiles of two strips, or of the last one, and how many digits these have.
     columns: Vec<(&'a mut [u32], &'a mut [u8])>,
 }
 
-/// All units, of which `rows` has one a column and `columns` one a row.
-pub(crate) fn sides<'a>(rows: &'a mut InParts, columns: &'a mut InParts) -> Vec<Sides<'a>> {
+/// All units, of which `rows` has one a column and `columns` one a row, in this order of their columns.
+pub(crate) fn sides<'a>(
+    rows: &'a mut InParts,
+    columns: &'a mut InParts,
+    order: Order,
+) -> Vec<Sides<'a>> {
     assert!(
         rows.inner == columns.rows && rows.precision == columns.precision,
         "the same units"
@@ -36,6 +41,7 @@ pub(crate) fn sides<'a>(rows: &'a mut InParts, columns: &'a mut InParts) -> Vec<
     let rows = rows.by_tile().into_iter();
     rows.map(|rows| Sides {
         precision,
+        order,
         rows,
         columns: strips.by_ref().take(DEPTH / STRIP).collect(),
     })
@@ -53,7 +59,7 @@ impl Sides<'_> {
         self.put_rows_of_states(states, word);
         let starts = (word * DEPTH..).step_by(STRIP);
         for (column, (tiles, digits)) in starts.zip(&mut self.columns) {
-            states.put_columns(column, None, before, tiles);
+            states.put_columns(column, None, (before, self.order), tiles);
             digits[before..][..states.0.nrows().div_ceil(DEPTH)].fill(1);
         }
     }
@@ -90,7 +96,8 @@ impl Sides<'_> {
                 digits[inner] = 0;
             }
             let tiles = std::array::from_fn(|place| *tiles.get(place).unwrap_or(&&EMPTY));
-            put_columns(tiles, 0, inner, &mut self.columns);
+            let there = DEPTH.min(chosen.len() - inner * DEPTH);
+            put_columns((tiles, there, self.order), 0, inner, &mut self.columns);
         }
     }
 
@@ -134,6 +141,8 @@ impl Sides<'_> {
             }
             for digit in 0..counts.into_iter().max().unwrap_or(0) {
                 let tiles = cut[usize::from(digit)].each_ref();
+                let there = DEPTH.min(values.nrows() - inner * DEPTH);
+                let tiles = (tiles, there, self.order);
                 put_columns(tiles, digit, before + inner, &mut self.columns);
             }
         }
@@ -198,7 +207,7 @@ mod tests {
             let [[mut put, mut turned], [mut cut, mut cut_turned]] =
                 [0; 2].map(|_| room(Precision::Training, values.nrows(), columns, 0));
             let expected = column_sums(values.view());
-            for (group, mut sides) in sides(&mut put, &mut turned).into_iter().enumerate() {
+            for (group, mut sides) in sides(&mut put, &mut turned, Order::Tiles).into_iter().enumerate() {
                 let mut sums = [0.0; DEPTH];
                 sides.put_pixels(&pixels, &chosen, group, &mut sums);
                 let first = group * DEPTH;
@@ -228,7 +237,7 @@ mod tests {
             let words = ArrayView2::from_shape(words, states.words()).expect("words");
             let [[mut put, mut turned], [mut cut, mut cut_turned]] =
                 [0; 2].map(|_| room(Precision::Training, rows, columns, before));
-            for (word, mut sides) in sides(&mut put, &mut turned).into_iter().enumerate() {
+            for (word, mut sides) in sides(&mut put, &mut turned, Order::Tiles).into_iter().enumerate() {
                 sides.put_states(Packed(words), word, before);
             }
             prop_assert!(cut.cut(&workers, values.view(), 1.0, 0));
@@ -253,7 +262,7 @@ mod tests {
             });
             let put = |values: &Array2<f32>, [rows, columns]: [&mut InParts; 2]| {
                 let values = values.axis_chunks_iter(Axis(1), DEPTH);
-                let mut parts = sides(rows, columns).into_iter().zip(values);
+                let mut parts = sides(rows, columns, Order::Tiles).into_iter().zip(values);
                 parts.all(|(mut sides, values)| sides.put_values(values, before))
             };
             let [[mut rows_put, mut turned], [mut cut, mut cut_turned]] =
@@ -265,6 +274,55 @@ mod tests {
             assert_same(&turned, &cut_turned)?;
             *other.get_mut(values.as_slice_mut().expect("standard layout")) = f32::NAN;
             prop_assert!(!put(&values, [&mut rows_put, &mut turned]));
+        }
+
+        #[test]
+        fn close_rows_are_the_same_in_other_places(
+            rows in 1..150_usize, columns in 1..100_usize, before in 0..2_usize, states: bool, seed: u64,
+        ) {
+            let mut rng = crate::Stream::new(seed, crate::Purpose::Digits, 0).rng(0);
+            let values = Array2::from_shape_simple_fn((rows, columns), || {
+                if states { rng.below(2) as f32 } else { rng.uniform() as f32 }
+            });
+            let states = states.then(|| BitRows::from_threshold(values.view(), 0.5));
+            let put = |order| {
+                let [mut put, mut turned] = room(Precision::Training, rows, columns, before);
+                let parts = sides(&mut put, &mut turned, order).into_iter();
+                let values = values.axis_chunks_iter(Axis(1), DEPTH);
+                for ((word, mut sides), values) in parts.enumerate().zip(values) {
+                    if let Some(states) = &states {
+                        let words = (rows, states.words_per_row());
+                        let words = ArrayView2::from_shape(words, states.words()).expect("words");
+                        sides.put_states(Packed(words), word, before);
+                    } else {
+                        assert!(sides.put_values(values, before), "probabilities");
+                    }
+                }
+                turned
+            };
+            let [tiles, close] = [Order::Tiles, Order::Close].map(put);
+            for (inner, first) in (0..rows).step_by(DEPTH).enumerate() {
+                let there = DEPTH.min(rows - first);
+                let each = Order::Close.each(there);
+                for column in 0..columns {
+                    let (strip, inner) = (column / STRIP, before + inner);
+                    let digits = [&tiles, &close].map(|parts| parts.strip(strip).1[inner]);
+                    prop_assert_eq!(digits[0], digits[1]);
+                    for digit in 0..digits[0].into() {
+                        let byte = |parts: &InParts, place: usize, byte: usize| {
+                            let line = tile(parts, column / ROWS * ROWS, digit, inner)[column % ROWS];
+                            line[place].to_le_bytes()[byte]
+                        };
+                        for row in 0..there {
+                            let expected = byte(&tiles, row % WIDTH, row / WIDTH);
+                            prop_assert_eq!(byte(&close, row % each, row / each), expected);
+                        }
+                        // Places that all are beyond are 0.
+                        let beyond = (each..WIDTH).flat_map(|place| (0..BYTES).map(move |at| (place, at)));
+                        prop_assert!(beyond.clone().all(|(place, at)| byte(&close, place, at) == 0));
+                    }
+                }
+            }
         }
     }
 }

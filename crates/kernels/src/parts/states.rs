@@ -7,6 +7,7 @@ use crate::amx::ROWS;
 use crate::bytes;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor;
+use crate::parts::turn::Order;
 use crate::parts::{BYTES, DEPTH, InRows, STRIP, TILE, WIDTH};
 
 /// What a state that is on counts on the left, where 1 is [`super::WHOLE`].
@@ -33,10 +34,17 @@ impl Packed<'_> {
 
     /// Puts a strip of columns, the first of which is `column`, to where `before` tiles of the inner dimension are before
     /// them: as rows of the left side, or as columns of the right one, where what is on counts `on`.
-    pub fn put_columns(self, column: usize, on: Option<i8>, before: usize, out: &mut [u32]) {
+    pub fn put_columns(
+        self,
+        column: usize,
+        on: Option<i8>,
+        (before, order): (usize, Order),
+        out: &mut [u32],
+    ) {
         for tile in 0..self.0.nrows().div_ceil(DEPTH) {
+            let each = order.each(self.0.nrows() - tile * DEPTH);
             for half in 0..2 {
-                let masks = self.columns(tile * DEPTH, column + half * ROWS);
+                let masks = self.columns(tile * DEPTH, each, column + half * ROWS);
                 let place = ((before + tile) * 2 + half) * TILE;
                 let byte = on.map_or(ON, i8::cast_unsigned);
                 spread(&masks, byte, on.is_none(), &mut out[place..]);
@@ -52,11 +60,15 @@ impl Packed<'_> {
         })
     }
 
-    /// Sixteen columns of 64 rows, 0 where there are none: row l of the tile has rows l, 16 + l, 32 + l and 48 + l.
-    fn columns(self, first: usize, column: usize) -> Masks {
+    /// Sixteen columns of 64 rows, 0 where there are none: row l of the tile has rows l, e + l, 2 e + l and 3 e + l, of e
+    /// rows in each byte.
+    fn columns(self, first: usize, each: usize, column: usize) -> Masks {
         std::array::from_fn(|row| {
             std::array::from_fn(|byte| {
-                let row = first + WIDTH * byte + row;
+                if row >= each {
+                    return 0;
+                }
+                let row = first + each * byte + row;
                 let word = self.0.get((row, column / 64)).map_or(0, |word| *word);
                 (word >> (column % 64)) as u16
             })

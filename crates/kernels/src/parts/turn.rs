@@ -5,7 +5,7 @@ use crate::aligned::OnLine;
 use crate::bytes;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor;
-use crate::parts::{BYTES, ROWS, TILE, WIDTH, anything};
+use crate::parts::{BYTES, DEPTH, ROWS, TILE, WIDTH, anything};
 
 /// Rows of a tile.
 pub(super) type Tile = [[u32; WIDTH]; ROWS];
@@ -13,15 +13,44 @@ pub(super) type Tile = [[u32; WIDTH]; ROWS];
 /// A tile in which nothing is.
 pub(super) const EMPTY: Tile = [[0; WIDTH]; ROWS];
 
-/// Puts digits of 64 rows and columns, four tiles one below the other, into the strips of these columns, where `before`
-/// tiles of the inner dimension are before them.
+/// How columns take up rows, 64 to a tile of the inner dimension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Row 16 b + l goes to byte b of place l.
+    Tiles,
+    /// Where there are fewer than 64, each byte takes up as many of them: places that all are beyond are 0 then, and
+    /// vectors pass over these.
+    Close,
+}
+
+impl Order {
+    /// How many of these rows each byte takes up.
+    pub fn each(self, rows: usize) -> usize {
+        match self {
+            Self::Tiles => ROWS,
+            Self::Close => rows.min(DEPTH).div_ceil(BYTES),
+        }
+    }
+}
+
+/// Puts digits of `rows` rows and 64 columns, four tiles one below the other, into the strips of these columns, where
+/// `before` tiles of the inner dimension are before them.
 pub(super) fn put_columns(
-    tiles: [&Tile; BYTES],
+    (tiles, rows, order): ([&Tile; BYTES], usize, Order),
     digit: u8,
     before: usize,
     strips: &mut [(&mut [u32], &mut [u8])],
 ) {
-    let turned = turn(tiles);
+    let each = order.each(rows);
+    let turned = if each == ROWS {
+        turn(tiles)
+    } else {
+        let mut close = OnLine([EMPTY; BYTES]);
+        for row in 0..rows {
+            close[row / each][row % each] = tiles[row / ROWS][row % ROWS];
+        }
+        turn(close.each_ref())
+    };
     for ((tiles, digits), turned) in strips.iter_mut().zip(turned.as_chunks::<2>().0) {
         let place = (usize::from(digit) * digits.len() + before) * 2 * TILE;
         let out = &mut tiles[place..][..2 * TILE];

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Axis};
 
 use crate::bytes;
-use crate::parts::{DEPTH, InParts, Packed, STRIP, Sides, Turned, WIDE, sides, turn_states};
+use crate::parts::{DEPTH, InParts, Order, Packed, STRIP, Sides, Turned, WIDE, sides, turn_states};
 use crate::tiled::{PRECISION, count};
 use crate::{BitRows, Pixels};
 
@@ -69,6 +69,15 @@ pub(super) fn put_states(
     }
 }
 
+/// In which order columns take up rows.
+pub(super) fn order() -> Order {
+    if bytes::vectors() {
+        Order::Close
+    } else {
+        Order::Tiles
+    }
+}
+
 /// States as columns, which are counted rather than multiplied; 64 units after the other.
 #[derive(Debug)]
 pub(super) struct Counted {
@@ -129,7 +138,7 @@ impl Visible {
     /// Where a mini-batch is put; `counted` says whether its states will be.
     pub fn groups(&mut self, counted: bool) -> Vec<Group<'_>> {
         self.counted.any = counted;
-        let sides = sides(&mut self.rows, &mut self.columns);
+        let sides = sides(&mut self.rows, &mut self.columns, order());
         let groups = sides.into_iter().zip(self.counted.groups_mut());
         let groups = groups.zip(self.sums.chunks_mut(DEPTH));
         groups

@@ -14,7 +14,7 @@ use crate::parts::{
     STRIP, SUMS, TILE, WHOLES, WIDE, WIDTH, Way, across, add_counts, clear, cut_both, cut_fours,
     grow, make_whole, multiply_both, put_none, put_sums, room, turn_states, unit,
 };
-use crate::tiled::batch::Counted;
+use crate::tiled::batch::{Counted, order};
 use crate::tiled::{PRECISION, Step};
 
 /// Up to [`WIDE`] hidden units: their weights and states.
@@ -200,7 +200,8 @@ impl Block {
             for ((part, on), counted) in (0..).zip([1, -1]).zip(counted) {
                 if !counted.any {
                     let states = Packed(self.states[part].view());
-                    states.put_columns(within * STRIP, Some(on), part * before, tiles);
+                    let place = (part * before, order());
+                    states.put_columns(within * STRIP, Some(on), place, tiles);
                 }
             }
         }
