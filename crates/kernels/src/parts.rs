@@ -1,4 +1,5 @@
-//! Products of single precision from products of bytes, which the processor's matrix tiles make many times as fast.
+//! Products of single precision from products of bytes, which the processor's matrix tiles, or its vectors, make many
+//! times as fast.
 //!
 //! Numbers of the left matrix lie between 0 and 1, or between −1 and 0: pixels, states and probabilities. To the
 //! nearest multiple of 1/(255·2¹³) they are three digits to the base of 256, of which pixels k/255 and states need

@@ -3,8 +3,8 @@
 /// A matrix whose numbers are all smaller would lose too much of them if it were cut into digits.
 pub const FAINT: f32 = 1.0 / 16.0;
 
-/// How near products by the processor's matrix tiles come to exact ones. Where they are made in another way, all are of
-/// single precision.
+/// How near products of bytes, by the processor's matrix tiles or its vectors, come to exact ones. Where they are made in
+/// another way, as those of three digits are by vectors, all are of single precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
     /// Three digits to the base of 256: within inner · 2⁻²⁰ · (largest of the column of the right matrix), and for states

@@ -1,6 +1,6 @@
 //! Matrix products behind one interface.
 //!
-//! Matrix tiles do the work where the processor has them and the left matrix is one of states or probabilities, else
+//! Products of bytes do the work where the processor is fast at them and the left matrix is one of states or probabilities, else
 //! sums that pass over zeros where there are many, else `gemm`. That is called on blocks whose borders depend on the
 //! shapes alone and on stretches of the inner dimension short enough that it never cuts them itself, so that every
 //! element is summed in one order whatever the number of threads or the size of the caches.
@@ -29,7 +29,7 @@ const VECTOR: usize = 16;
 /// come out as not a number, and beside zeros as nothing at all.
 ///
 /// Rounding is that of single precision, in proportion to the terms ([`dense_product`]); but where the processor has
-/// matrix tiles and the left matrix's numbers lie between 0 and 1, or −1 and 0, and one of them is at least 1/16 in size,
+/// matrix tiles, or for training vectors of bytes, and the left matrix's numbers lie between 0 and 1, or −1 and 0, and one of them is at least 1/16 in size,
 /// it is in proportion to the largest number of a column of the right matrix, as [`Precision`] says.
 ///
 /// # Panics

@@ -1,6 +1,8 @@
 //! A machine in training, laid out for the processor's matrix tiles.
 //!
-//! What [`conditional`](crate::conditional) and [`product`](crate::product) make by tiles is made here to the last bit,
+//! Where there are none, vectors of bytes do the same, and pass over what is 0.
+//!
+//! What [`conditional`](crate::conditional) and [`product`](crate::product) make of bytes is made here to the last bit,
 //! with less to read and write on the way: states stay packed and become tiles a word at a time; weights lie in blocks
 //! of hidden units, small enough for a core's own cache; what is largest among them, by which they are cut into digits,
 //! is seen when they are written.
@@ -8,6 +10,7 @@
 mod batch;
 mod block;
 mod sample;
+mod strips;
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,15 +21,15 @@ use pulp::Arch;
 use crate::amx::ROWS;
 use crate::bytes;
 use crate::parts::{
-    DEPTH, Few, InParts, InRows, MOST_ROWS, MOST_TERMS, Packed, STRIP, WIDE, Way, clear, room,
-    sides,
+    DEPTH, InParts, InRows, MOST_ROWS, MOST_TERMS, Packed, WIDE, Way, clear, room, sides,
 };
 use crate::philox::{PAIRED, Stream};
 use crate::sampling::sigmoid_row;
 pub use crate::tiled::batch::Batch;
-use crate::tiled::batch::{Counted, Group, Visible, order, put_states};
+use crate::tiled::batch::{Counted, Group, Visible, count, order, put_states};
 use crate::tiled::block::{Block, fields_down, units_of_rows};
 use crate::tiled::sample::sample;
+use crate::tiled::strips::Strips;
 use crate::{Precision, Workers, column_sums, vectorized};
 
 /// Of all products here.
@@ -76,8 +79,7 @@ pub struct Tiled {
     counted: Counted,
     /// Hidden units as rows.
     states: InParts,
-    /// By strips of rows: hidden units, the mini-batch's visible ones and the chains'.
-    few: [Vec<Few>; 3],
+    strips: Strips,
     /// Whose these are: the mini-batch's (0), the chains' (1), or nobody's yet.
     whose: Option<usize>,
     /// Of what rows of weights, by sixteen, were made multiples on the last way down, and probably will be on the next.
@@ -128,7 +130,7 @@ impl Tiled {
             now: 0,
             chains: InParts::new(PRECISION, batch, visible),
             states: InParts::new(PRECISION, batch, hidden),
-            few: [0; 3].map(|_| (0..batch.div_ceil(STRIP)).map(|_| Few::none()).collect()),
+            strips: Strips::none(batch),
             counted: Counted::none(batch, visible),
             whose: None,
             units: vec![[0.0; ROWS]; visible.div_ceil(ROWS)],
@@ -234,23 +236,13 @@ impl Tiled {
         let crew = self.crew(workers);
         let workers = crew.as_ref().unwrap_or(workers);
         let (blocks, batch) = (&self.blocks, self.batch);
-        if bytes::vectors() {
-            workers.for_each_chunk(&mut self.few[0], 1, |strip, few| {
-                let rows = strip * STRIP..batch.min((strip + 1) * STRIP);
-                let words = rows.flat_map(|row| {
-                    let states = blocks.iter().map(move |block| &block.states[part]);
-                    states.map(move |states| states[[row, 0]])
-                });
-                few[0].list_states(&words.collect::<Vec<_>>(), blocks.len());
-            });
-        }
-        let by_all = self.few[0].iter().any(|few| few.way() == Way::All);
-        if by_all && self.whose.replace(part) != Some(part) {
+        self.strips.look_at_hidden(workers, blocks, part);
+        if self.strips.way_down() == Way::All && self.whose.replace(part) != Some(part) {
             for (block, tiles) in blocks.iter().zip(&mut self.states.by_tile()) {
                 Packed(block.states[part].view()).put_rows(0, tiles);
             }
         }
-        let states = (&self.states, &self.few[0][..]);
+        let states = self.strips.hidden(&self.states);
         let before = batch.div_ceil(DEPTH);
         let bias = bias.as_standard_layout();
         let bias = bias.as_slice().expect("a standard layout is a slice");
@@ -364,40 +356,21 @@ impl Tiled {
                 [second, first]
             }
         };
-        let [of_states, few @ ..] = &mut self.few;
-        let rows_of = [&mini_batch.rows, &self.chains];
-        if bytes::vectors() {
-            let few = few
-                .iter_mut()
-                .zip(rows_of)
-                .skip(parts.start)
-                .take(parts.len());
-            let strips = few.flat_map(|(few, rows)| (0..).zip(few).map(move |few| (rows, few)));
-            let mut strips: Vec<_> = strips.collect();
-            workers.for_each_chunk(&mut strips, 1, |_, strips| {
-                let (rows, (strip, few)) = &mut strips[0];
-                few.list(rows, *strip);
-            });
-        }
-        let lefts = [0, 1].map(|part| (rows_of[part], &few[part][..]));
-        let lefts = &lefts[parts.clone()];
+        let visible = [&mini_batch.rows, &self.chains];
+        self.strips.look_at_visible(workers, &parts, visible);
+        let lefts = &self.strips.visible(visible)[parts.clone()];
         let (columns, fits) = (&mini_batch.columns, self.fits);
         let counted = [&mini_batch.counted, &self.counted];
         let mut groups = next.map_or(Vec::new(), |next| coming.groups(next.is_counted()));
         // On the way down another core would have to ask for weights, twice as many bytes; for one thread cutting them there
         // is faster.
         let several = workers.threads() > 1;
-        let way = if of_states.iter().any(|few| few.way() == Way::All) {
-            Way::All
-        } else {
-            Way::Ones
-        };
-        let units = (several && step.is_some()).then_some((way, &self.units[..]));
+        let cut = (several && step.is_some()).then_some((self.strips.way_down(), &self.units[..]));
         // Two blocks' random numbers are drawn together. Several threads draw them twice and have smaller shares: none waits
         // long for one that is held up.
         let together = if several { 1 } else { PAIRED / WIDE };
         let sums = self.hidden_sums.as_slice_mut().expect("one vector");
-        // Whoever has sampled states has them near.
+        // Whoever has sampled states has them near; vectors ask for them as rows only where most are on.
         let whose = parts.clone().last().filter(|_| !bytes::vectors());
         self.whose = whose;
         let mut tiles = self.states.by_tile();
@@ -424,7 +397,7 @@ impl Tiled {
             // Another core still has what was cut for the last way down. To take it back takes long, and numbers are drawn
             // without the memory.
             let meanwhile = |row| {
-                if units.is_some() {
+                if cut.is_some() {
                     for (block, ..) in &*blocks {
                         block.down.be_mine((row, rows.len()));
                     }
@@ -451,7 +424,7 @@ impl Tiled {
                 step.scale = f32::NAN;
             }
             for (block, sums, _) in blocks {
-                block.step((columns, counted), units, step);
+                block.step((columns, counted), cut, step);
                 let [data, chains] = block.states.each_ref().map(|states| count(states.view()));
                 let differences = data.iter().zip(chains).map(|(data, chains)| data - chains);
                 for (sum, difference) in sums.iter_mut().zip(differences) {
@@ -487,52 +460,6 @@ impl Tiled {
     fn crew(&self, workers: &Workers) -> Option<Workers> {
         (workers.threads() > 1 && !self.is_shared(workers)).then(Workers::single)
     }
-}
-
-/// Rows of which each unit's are counted together, in four bits.
-const COUNTED: usize = 15;
-
-/// How many rows each unit is on in.
-fn count(states: ArrayView2<u64>) -> Vec<f32> {
-    let mut sums = vec![0_i32; 64 * states.ncols()];
-    vectorized(
-        Arch::new(),
-        #[inline(always)]
-        || {
-            for (column, sums) in states.axis_iter(Axis(1)).zip(sums.as_chunks_mut::<64>().0) {
-                for first in (0..column.len()).step_by(COUNTED) {
-                    let row = |place| column.get(first + place).map_or(0, |word| *word);
-                    for (bit, word) in count_bits(std::array::from_fn(row)).into_iter().enumerate()
-                    {
-                        let halves = [word as u32, (word >> 32) as u32];
-                        for (half, sums) in halves.iter().zip(sums.as_chunks_mut::<32>().0) {
-                            for (place, sum) in sums.iter_mut().enumerate() {
-                                *sum += ((half >> place & 1) << bit).cast_signed();
-                            }
-                        }
-                    }
-                }
-            }
-        },
-    );
-    sums.into_iter().map(|sum| sum as f32).collect()
-}
-
-/// In how many of the words each bit is set, bit by bit of that number.
-#[inline(always)]
-fn count_bits(mut words: [u64; COUNTED]) -> [u64; 4] {
-    let mut pairs = COUNTED / 2;
-    std::array::from_fn(|_| {
-        let mut sum = words[0];
-        // Three bits of one weight make one of it and one of the next.
-        for pair in 0..pairs {
-            let [a, b] = [words[2 * pair + 1], words[2 * pair + 2]];
-            words[pair] = sum & a | sum & b | a & b;
-            sum ^= a ^ b;
-        }
-        pairs /= 2;
-        sum
-    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Cutting and multiplying by AVX-512 and the processor's matrix tiles.
+//! Cutting by AVX-512, and multiplying by the processor's matrix tiles or by vectors of bytes.
 
 mod digits;
 pub(super) mod few;

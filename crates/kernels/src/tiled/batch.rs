@@ -1,11 +1,12 @@
 //! Mini-batches, and what they are taken up into.
 
-use ndarray::{Array1, Axis};
+use ndarray::{Array1, ArrayView2, Axis};
+use pulp::Arch;
 
 use crate::bytes;
 use crate::parts::{DEPTH, InParts, Order, Packed, STRIP, Sides, Turned, WIDE, sides, turn_states};
-use crate::tiled::{PRECISION, count};
-use crate::{BitRows, Pixels};
+use crate::tiled::PRECISION;
+use crate::{BitRows, Pixels, vectorized};
 
 /// A mini-batch.
 #[derive(Debug, Clone, Copy)]
@@ -145,4 +146,50 @@ impl Visible {
             .map(|((sides, turned), sums)| (sides, turned, sums))
             .collect()
     }
+}
+
+/// Rows of which each unit's are counted together, in four bits.
+const COUNTED: usize = 15;
+
+/// How many rows each unit is on in.
+pub(super) fn count(states: ArrayView2<u64>) -> Vec<f32> {
+    let mut sums = vec![0_i32; 64 * states.ncols()];
+    vectorized(
+        Arch::new(),
+        #[inline(always)]
+        || {
+            for (column, sums) in states.axis_iter(Axis(1)).zip(sums.as_chunks_mut::<64>().0) {
+                for first in (0..column.len()).step_by(COUNTED) {
+                    let row = |place| column.get(first + place).map_or(0, |word| *word);
+                    for (bit, word) in count_bits(std::array::from_fn(row)).into_iter().enumerate()
+                    {
+                        let halves = [word as u32, (word >> 32) as u32];
+                        for (half, sums) in halves.iter().zip(sums.as_chunks_mut::<32>().0) {
+                            for (place, sum) in sums.iter_mut().enumerate() {
+                                *sum += ((half >> place & 1) << bit).cast_signed();
+                            }
+                        }
+                    }
+                }
+            }
+        },
+    );
+    sums.into_iter().map(|sum| sum as f32).collect()
+}
+
+/// In how many of the words each bit is set, bit by bit of that number.
+#[inline(always)]
+fn count_bits(mut words: [u64; COUNTED]) -> [u64; 4] {
+    let mut pairs = COUNTED / 2;
+    std::array::from_fn(|_| {
+        let mut sum = words[0];
+        // Three bits of one weight make one of it and one of the next.
+        for pair in 0..pairs {
+            let [a, b] = [words[2 * pair + 1], words[2 * pair + 2]];
+            words[pair] = sum & a | sum & b | a & b;
+            sum ^= a ^ b;
+        }
+        pairs /= 2;
+        sum
+    })
 }

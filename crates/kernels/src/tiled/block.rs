@@ -277,12 +277,15 @@ impl Block {
 /// A left matrix, and by strips of its rows how it is multiplied.
 pub(super) type Left<'a> = (&'a InParts, &'a [Few]);
 
+/// Tiles of a strip, and how many digits they have.
+type StripTiles<'a> = (&'a [u32], &'a [u8]);
+
 /// The strips of left matrices that are multiplied in this way, and the rows of what comes out; one below the other.
 fn strips<'a, 'b>(
     lefts: &'a [Left],
     rows: &'a mut [&'b mut [f32]],
     way: Way,
-) -> impl Iterator<Item = ((&'a [u32], &'a [u8]), &'a Few, &'a mut [&'b mut [f32]])> {
+) -> impl Iterator<Item = (StripTiles<'a>, &'a Few, &'a mut [&'b mut [f32]])> {
     let each = rows.len() / lefts.len();
     let lefts = lefts.iter().zip(rows.chunks_mut(each));
     let strips = lefts.flat_map(|((left, few), rows)| {

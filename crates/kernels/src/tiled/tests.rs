@@ -251,7 +251,7 @@ fn rows_that_several_threads_cut_at_a_step_change_nothing() {
         let mut units = vec![[0.0; ROWS]; tiled.units.len()];
         units_of_rows(&tiled.blocks, 0..tiled.visible, &mut units);
         let cut = |tiled: &Tiled| {
-            let way = tiled.few[0][0].way();
+            let way = tiled.strips.way_down();
             let places = (0..).zip(&units);
             let found = tiled.blocks.iter().flat_map(|block| {
                 places

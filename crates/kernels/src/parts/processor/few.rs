@@ -109,7 +109,10 @@ pub(in crate::parts) fn list_fours(strip: &Strip, most: usize, lists: &mut Lists
             };
             let digits = _mm512_permutexvar_epi8(order, read(line));
             let there = _mm512_test_epi32_mask(digits, digits);
-            let places = _mm512_add_epi32(first, _mm512_set1_epi32((tile * WIDTH) as i32));
+            let places = _mm512_add_epi32(
+                first,
+                _mm512_set1_epi32((tile as u32 * WIDTH as u32).cast_signed()),
+            );
             let places = _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(there, places));
             let digits = _mm512_maskz_compress_epi32(there, digits);
             let out_places = &mut lists.places[end..end + WIDTH];
@@ -235,7 +238,7 @@ pub(in crate::parts) unsafe fn add_ones(lists: &Lists, table: &[Whole], sums: &m
             }
         }
         let [both, high] = [0, 1].map(|half| together(all.map(|sums| sums[half])));
-        let biases = _mm512_set1_epi32((*end - start) as i32 * BIAS);
+        let biases = _mm512_set1_epi32(((*end - start) as u32).cast_signed() * BIAS);
         let low = _mm512_sub_epi32(both, _mm512_slli_epi32::<16>(high));
         for (out, sum) in [(low_out, _mm512_sub_epi32(low, biases)), (high_out, high)] {
             let [upper, lower] = out;

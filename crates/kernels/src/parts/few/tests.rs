@@ -1,0 +1,168 @@
+use ndarray::Array2;
+use proptest::prelude::*;
+
+use super::*;
+use crate::parts::COLUMNS;
+use crate::parts::both::{cut_both, multiply_both_plainly};
+use crate::{Precision, Purpose, Stream, StreamRng, Workers};
+
+fn rng(seed: u64) -> StreamRng {
+    Stream::new(seed, Purpose::Digits, 0).rng(0)
+}
+
+/// Rows of digits, some of them 0: pixels, or states.
+fn digits(rows: usize, inner: usize, states: bool, dark: u32, seed: u64) -> Array2<f32> {
+    let mut rng = rng(seed);
+    Array2::from_shape_simple_fn((rows, inner), || match rng.below(dark) {
+        0 if states => 1.0,
+        0 => rng.below(256) as f32 / 255.0,
+        _ => 0.0,
+    })
+}
+
+fn in_parts(values: &Array2<f32>) -> InParts {
+    let (rows, inner) = values.dim();
+    let mut parts = InParts::new(Precision::Training, rows, inner);
+    assert!(parts.cut(&Workers::single(), values.view(), 1.0, 0));
+    parts
+}
+
+fn any_words(rows: usize, each: usize, seed: u64) -> Vec<u64> {
+    let mut rng = rng(seed);
+    let mut half = || u64::from(rng.below(u32::MAX));
+    (0..rows * each)
+        .map(|_| half() << 32 & half() << 20 | half() & half())
+        .collect()
+}
+
+proptest! {
+    #[test]
+    fn rows_are_listed_as_by_the_plain_twins(
+        rows in 1..70_usize, inner in 1..300_usize, states: bool, dark in 1..20_u32, most in 0..2_000_usize, seed: u64,
+    ) {
+        let values = digits(rows, inner, states, dark, seed);
+        let parts = in_parts(&values);
+        for number in 0..rows.div_ceil(STRIP) {
+            let strip = Strip::of(&parts, number);
+            let packed = words(&strip);
+            prop_assert_eq!(&packed, &words_plainly(&strip));
+            prop_assert!(packed.is_some() || !states);
+            let mut lists = [Lists::default(), Lists::default()];
+            let fits = list_fours(&strip, most, &mut lists[0]);
+            prop_assert_eq!(fits, list_fours_plainly(&strip, most, &mut lists[1]));
+            prop_assert_eq!(&lists[0], &lists[1]);
+        }
+    }
+
+    #[test]
+    fn states_are_listed_as_by_the_plain_twin(rows in 0..40_usize, each in 1..6_usize, seed: u64) {
+        let words = any_words(rows, each, seed);
+        let mut lists = [Lists::default(), Lists::default()];
+        list_states(&words, each, &mut lists[0]);
+        list_states_plainly(&words, each, &mut lists[1]);
+        prop_assert_eq!(&lists[0], &lists[1]);
+    }
+
+    #[test]
+    fn numbers_are_made_whole_and_cut_as_by_the_plain_twins(
+        inner in 1..200_usize, columns in 1..60_usize, first in 0..40_usize, power in 0..40_i32, seed: u64,
+    ) {
+        let first = first.min(columns - 1);
+        let mut rng = rng(seed);
+        // Rows are columns of the right matrix; of each the largest is known to be below 1.
+        let matrix = Array2::from_shape_simple_fn((columns, inner), || rng.uniform() as f32 * 2.0 - 1.0);
+        let (scale, unit) = (2.0_f32.powi(power - 20), 2.0_f32.powi(power - 42));
+        let matrix = matrix * scale;
+        let units = [[unit; ROWS], [unit * 2.0; ROWS]];
+        let both = units.each_ref();
+        let turned = matrix.t().as_standard_layout().to_owned();
+        let depth = inner.div_ceil(DEPTH);
+        let range = first..columns.min(first + STRIP);
+        for right in [matrix.view(), turned.t()] {
+            let mut whole = [vec![7; depth * WHOLES], vec![9; depth * WHOLES]];
+            make_whole(right, range.clone(), both, &mut whole[0]);
+            let factors = units.map(|units| units.map(|unit| LESS / unit));
+            make_whole_plainly(right, range.clone(), &factors, &mut whole[1]);
+            prop_assert_eq!(&whole[0], &whole[1]);
+        }
+        let range = first..columns.min(first + ROWS);
+        let mut fours = [vec![7; depth * FOURS], vec![9; depth * FOURS]];
+        if columns > 1 {
+            cut_fours(turned.t(), range.clone(), &units[0], &mut fours[0]);
+            cut_fours_plainly(turned.t(), range, &units[0].map(|unit| LESS / unit), &mut fours[1]);
+            prop_assert_eq!(&fours[0], &fours[1]);
+        }
+    }
+
+    #[test]
+    fn sums_are_those_of_products_of_tiles(
+        rows in 1..=STRIP, inner in 1..300_usize, columns in 2..=STRIP, states: bool, dark in 2..20_u32, seed: u64,
+    ) {
+        let values = digits(rows, inner, states, dark, seed);
+        let parts = in_parts(&values);
+        let mut rng = rng(seed + 1);
+        let right = Array2::from_shape_simple_fn((inner, columns), || rng.uniform() as f32 * 2.0 - 1.0);
+        let right = right.t();
+        let (units, depth) = ([2.0_f32.powi(-22); ROWS], inner.div_ceil(DEPTH));
+        let strip = Strip::of(&parts, 0);
+        let mut lists = Lists::default();
+        let mut found = [[[[7; WIDTH]; 2]; STRIP]; 2];
+        if let Some(words) = words(&strip) {
+            let mut table = vec![7; depth * WHOLES + NONE];
+            make_whole(right, 0..columns, [&units; 2], &mut table);
+            put_none(&mut table[depth * WHOLES..]);
+            list_states(&words, depth, &mut lists);
+            let table = table.as_chunks().0;
+            add_ones(&lists, table, &mut found);
+            let mut plain = found.map(|sums| sums.map(|sums| sums.map(|_| [9; WIDTH])));
+            add_ones_plainly(&lists, table, &mut plain);
+            for half in 0..2 {
+                prop_assert_eq!(&found[half][..rows], &plain[half][..rows]);
+            }
+        } else {
+            prop_assert!(list_fours(&strip, usize::MAX, &mut lists));
+            for (half, found) in found.iter_mut().enumerate().take(columns.div_ceil(ROWS)) {
+                let mut table = vec![7; depth * FOURS];
+                cut_fours(right, half * ROWS..columns.min((half + 1) * ROWS), &units, &mut table);
+                let table = bytemuck::cast_slice(&table);
+                add_fours(&lists, table, found);
+                let mut plain = found.map(|sums| sums.map(|_| [9; WIDTH]));
+                add_fours_plainly(&lists, table, &mut plain);
+                prop_assert_eq!(&found[..rows], &plain[..rows]);
+            }
+        }
+        // What they count, of 256 times the one and the other, is that of products of tiles.
+        for (half, found) in found.iter().enumerate().take(columns.div_ceil(ROWS)) {
+            let range = half * ROWS..columns.min((half + 1) * ROWS);
+            let mut tiles = vec![[0; COLUMNS]; depth];
+            cut_both(right, range, &units, &mut tiles);
+            let tiles: Vec<_> = tiles.iter().collect();
+            let mut expected = [[[0; WIDTH]; 2]; STRIP];
+            multiply_both_plainly(rows, parts.strip(0), &tiles, &mut expected);
+            let count = |[upper, lower]: &[[i32; WIDTH]; 2]| -> Vec<i64> {
+                let both = upper.iter().zip(lower);
+                both.map(|(upper, lower)| 256 * i64::from(*upper) + i64::from(*lower)).collect()
+            };
+            for row in 0..rows {
+                prop_assert_eq!(count(&found[row]), count(&expected[row]));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_listed_is_what_pays() {
+    let way = |values: &Array2<f32>| {
+        let mut few = Few::none();
+        few.list(&in_parts(values), 0);
+        few.way()
+    };
+    let expected = |way| if bytes::vectors() { way } else { Way::All };
+    assert_eq!(way(&digits(30, 200, true, 4, 1)), expected(Way::Ones));
+    assert_eq!(way(&digits(30, 200, true, 1, 1)), Way::All);
+    assert_eq!(way(&digits(30, 200, false, 20, 1)), expected(Way::Fours));
+    assert_eq!(way(&digits(30, 200, false, 2, 1)), Way::All);
+    // Two digits are not listed.
+    let values = digits(30, 200, false, 20, 1) * 0.77;
+    assert_eq!(way(&values), Way::All);
+}

@@ -1,0 +1,80 @@
+//! How strips of rows are multiplied, where vectors pass over what is 0.
+
+use std::ops::Range;
+
+use crate::Workers;
+use crate::bytes;
+use crate::parts::{Few, InParts, STRIP, Way};
+use crate::tiled::block::{Block, Left};
+
+/// By strips of rows; where there are tiles, all of them are multiplied.
+#[derive(Debug)]
+pub(super) struct Strips {
+    /// Of the mini-batch's visible units and the chains'.
+    visible: [Vec<Few>; 2],
+    hidden: Vec<Few>,
+}
+
+impl Strips {
+    /// Of so many rows, not looked at yet.
+    pub fn none(rows: usize) -> Self {
+        let strips = || (0..rows.div_ceil(STRIP)).map(|_| Few::none()).collect();
+        Self {
+            visible: [strips(), strips()],
+            hidden: strips(),
+        }
+    }
+
+    /// Looks at hidden states, of the mini-batch (0) or the chains (1).
+    pub fn look_at_hidden(&mut self, workers: &Workers, blocks: &[Block], part: usize) {
+        if !bytes::vectors() {
+            return;
+        }
+        workers.for_each_chunk(&mut self.hidden, 1, |strip, few| {
+            let rows = strip * STRIP..blocks[0].states[part].nrows().min((strip + 1) * STRIP);
+            let words = rows.flat_map(|row| {
+                let states = blocks.iter().map(|block| &block.states[part]);
+                states.map(move |states| states[[row, 0]])
+            });
+            few[0].list_states(&words.collect::<Vec<_>>(), blocks.len());
+        });
+    }
+
+    /// Looks at visible units, of the mini-batch, the chains, or both.
+    pub fn look_at_visible(
+        &mut self,
+        workers: &Workers,
+        parts: &Range<usize>,
+        rows: [&InParts; 2],
+    ) {
+        if !bytes::vectors() {
+            return;
+        }
+        let both = self.visible.iter_mut().zip(rows);
+        let strips = both.skip(parts.start).take(parts.len());
+        let strips = strips.flat_map(|(few, rows)| (0..).zip(few).map(move |few| (rows, few)));
+        let mut strips: Vec<_> = strips.collect();
+        workers.for_each_chunk(&mut strips, 1, |_, strips| {
+            let (rows, (strip, few)) = &mut strips[0];
+            few.list(rows, *strip);
+        });
+    }
+
+    pub fn hidden<'a>(&'a self, states: &'a InParts) -> Left<'a> {
+        (states, &self.hidden)
+    }
+
+    pub fn visible<'a>(&'a self, rows: [&'a InParts; 2]) -> [Left<'a>; 2] {
+        let [batch, chains] = &self.visible;
+        [(rows[0], batch), (rows[1], chains)]
+    }
+
+    /// How hidden states were multiplied last, and probably will be.
+    pub fn way_down(&self) -> Way {
+        if self.hidden.iter().any(|few| few.way() == Way::All) {
+            Way::All
+        } else {
+            Way::Ones
+        }
+    }
+}
