@@ -1,13 +1,14 @@
 //! Matrix products behind one interface.
 //!
-//! Products of bytes do the work where the processor is fast at them and the left matrix is one of states or probabilities, else
-//! sums that pass over zeros where there are many, else `gemm`. That is called on blocks whose borders depend on the
-//! shapes alone and on stretches of the inner dimension short enough that it never cuts them itself, so that every
-//! element is summed in one order whatever the number of threads or the size of the caches.
+//! Matrix tiles do the work where the processor has them and the left matrix is one of states or probabilities, else sums
+//! that pass over zeros where there are many, else, in training, vectors of bytes, else `gemm`. That is called on blocks
+//! whose borders depend on the shapes alone and on stretches of the inner dimension short enough that it never cuts them
+//! itself, so that every element is summed in one order whatever the number of threads or the size of the caches.
 
 use gemm::Parallelism;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
+use crate::bytes;
 use crate::parts::{self, InParts, MOST_ROWS};
 use crate::zeros::MostlyZero;
 use crate::{Precision, Workers, plain};
@@ -45,7 +46,14 @@ pub fn product(
 ) {
     assert_shapes(left, right, &out);
     if out.strides()[1] == 1 && !plain() {
-        if parts::possible(precision, left, right) {
+        let few = || {
+            let pays = right.strides()[1] == 1;
+            pays.then(|| MostlyZero::of(workers, left, right.ncols()))
+                .flatten()
+        };
+        // Vectors of bytes are faster only where few numbers are 0, tiles anywhere.
+        let first = bytes::vectors().then(few).flatten();
+        if first.is_none() && parts::possible(precision, left, right) {
             if left.nrows() > MOST_ROWS {
                 let rows = left.axis_chunks_iter(Axis(0), MOST_ROWS);
                 for (left, out) in rows.zip(out.axis_chunks_iter_mut(Axis(0), MOST_ROWS)) {
@@ -61,9 +69,8 @@ pub fn product(
                 return;
             }
         }
-        if right.strides()[1] == 1
-            && let Some(left) = MostlyZero::of(workers, left, right.ncols())
-        {
+        let few = if bytes::vectors() { first } else { few() };
+        if let Some(left) = few {
             let blocks = blocks(left.shape(), right.ncols());
             by_columns(workers, &blocks, right, out, |right, out| {
                 left.product(keep, scale, right, out);

@@ -56,7 +56,15 @@ pub fn conditional(
             "one sample per probability"
         );
     }
-    let in_tiles = parts::possible(precision, input, weights);
+    let few = || {
+        let possible = weights.strides()[1] == 1 && !plain();
+        possible
+            .then(|| MostlyZero::of(workers, input, weights.ncols()))
+            .flatten()
+    };
+    // Vectors of bytes are faster only where few numbers are 0, tiles anywhere.
+    let first = bytes::vectors().then(few).flatten();
+    let in_tiles = first.is_none() && parts::possible(precision, input, weights);
     if in_tiles && input.nrows() > MOST_ROWS {
         for first in (0..input.nrows()).step_by(MOST_ROWS) {
             let rows = s![first..input.nrows().min(first + MOST_ROWS), ..];
@@ -90,10 +98,10 @@ pub fn conditional(
     } else {
         blocks(input.dim(), weights.ncols())
     };
-    let few = if in_parts.is_none() && weights.strides()[1] == 1 && !plain() {
-        MostlyZero::of(workers, input, weights.ncols())
+    let few = if in_parts.is_some() || bytes::vectors() {
+        first
     } else {
-        None
+        few()
     };
     by_blocks(
         workers,

@@ -34,8 +34,8 @@ use crate::{Precision, Workers, column_sums, vectorized};
 
 /// Of all products here.
 const PRECISION: Precision = Precision::Training;
-/// A product of fewer multiplications is sooner made than its matrices are cut.
-const LEAST_WORK: usize = 20_000;
+/// A product of fewer multiplications is sooner made than its matrices are cut, for tiles or for vectors.
+const LEAST_WORK: [usize; 2] = [20_000, 100_000];
 /// An update of fewer multiplications is not worth a second thread: what it makes lies in another cache.
 const PARALLEL_FROM: usize = 1 << 21;
 
@@ -95,7 +95,7 @@ impl Tiled {
         // Fewer observations do not make up for cutting all weights; more rows are better multiplied in parts; more terms
         // might not fit into a sum.
         bytes::available()
-            && visible * hidden * batch >= LEAST_WORK
+            && visible * hidden * batch >= LEAST_WORK[usize::from(bytes::vectors())]
             && (20..=MOST_TERMS).contains(&visible)
             && (10..=MOST_TERMS).contains(&hidden)
             && (20..=MOST_ROWS).contains(&batch)
