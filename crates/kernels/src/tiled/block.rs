@@ -30,6 +30,9 @@ pub(super) struct Block {
     pub states: [Array2<u64>; 2],
 }
 
+// Twice sixteen rows take as much room in either form.
+const _: () = assert!(WHOLES == 2 * COLUMNS);
+
 /// Rows of weights in both digits or whole, by sixteen.
 #[derive(Debug)]
 pub(super) struct Cut {

@@ -30,8 +30,7 @@ pub(in crate::parts) fn multiply<const STRIPS: usize>(
         let mut all = [[[_mm512_setzero_si512(); 2]; STRIPS]; ROWS_OF_STRIPS];
         for pairs in pairs.chunks(TOGETHER) {
             let mut those = [(&NO_ROWS, [&NO_COLUMNS; STRIPS]); TOGETHER];
-            // Fours of which one at least is not 0 in one of the rows.
-            let mut there = 0_u64;
+            let mut fours = 0_u64;
             for (place, (those, pair)) in those.iter_mut().zip(pairs).enumerate() {
                 let left = lines(&left[pair.left as usize / BYTES..], first);
                 let rights = rights.map(|right| {
@@ -39,16 +38,11 @@ pub(in crate::parts) fn multiply<const STRIPS: usize>(
                     right.first_chunk().expect("two tiles")
                 });
                 *those = (left, rights);
-                let mut any = _mm512_setzero_si512();
-                for line in left {
-                    any = _mm512_or_si512(any, read(line));
-                }
-                let any = _mm512_test_epi32_mask(any, any);
-                there |= u64::from(any) << (WIDTH * place);
+                fours |= u64::from(there(left)) << (WIDTH * place);
             }
-            while there != 0 {
-                let next = there.trailing_zeros() as usize;
-                there &= there - 1;
+            while fours != 0 {
+                let next = fours.trailing_zeros() as usize;
+                fours &= fours - 1;
                 let ((left, rights), place) = (those[next / WIDTH], next % WIDTH);
                 for (strip, right) in rights.into_iter().enumerate() {
                     let rights = [read(&right[place]), read(&right[ROWS + place])];
@@ -109,24 +103,21 @@ fn some_by_both(
     let mut all = [[_mm512_setzero_si512(); 2]; ROWS_AT_ONCE];
     for ((digits, right), (upper, lower)) in digits.iter().zip(right).zip(tiles) {
         let right = right.as_chunks::<WIDTH>().0;
-        if *digits > 0 {
-            let left: &[_; ROWS_AT_ONCE] = lines(upper, first);
-            for place in 0..WIDTH {
-                let rights = [read(&right[place]), read(&right[ROWS + place])];
-                for (sums, left) in all.iter_mut().zip(left) {
+        let left: [&[_; ROWS_AT_ONCE]; 2] = [lines(upper, first), lines(lower, first)];
+        let there = if *digits > 0 { there(left[0]) } else { 0 };
+        for place in 0..WIDTH {
+            let rights = [read(&right[place]), read(&right[ROWS + place])];
+            if there >> place & 1 == 1 {
+                for (sums, left) in all.iter_mut().zip(left[0]) {
                     let left = every(left[place]);
                     for (sum, right) in sums.iter_mut().zip(rights) {
                         *sum = _mm512_dpbusd_epi32(*sum, left, right);
                     }
                 }
             }
-        }
-        if *digits > 1 {
-            let left: &[_; ROWS_AT_ONCE] = lines(lower, first);
-            for place in 0..WIDTH {
-                let right = read(&right[place]);
-                for (sums, left) in all.iter_mut().zip(left) {
-                    sums[1] = _mm512_dpbusd_epi32(sums[1], every(left[place]), right);
+            if *digits > 1 {
+                for (sums, left) in all.iter_mut().zip(left[1]) {
+                    sums[1] = _mm512_dpbusd_epi32(sums[1], every(left[place]), rights[0]);
                 }
             }
         }
@@ -141,6 +132,17 @@ fn some_by_both(
 fn lines<const N: usize>(tiles: &[u32], first: usize) -> &[[u32; WIDTH]; N] {
     let rows = &tiles.as_chunks::<WIDTH>().0[first..];
     rows.first_chunk().expect("two tiles")
+}
+
+/// Which fours are not 0 in one of the rows at least.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn there(rows: &[[u32; WIDTH]]) -> u16 {
+    let mut any = _mm512_setzero_si512();
+    for row in rows {
+        any = _mm512_or_si512(any, read(row));
+    }
+    _mm512_test_epi32_mask(any, any)
 }
 
 /// Four bytes, sixteen times.
