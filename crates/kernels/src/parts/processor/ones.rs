@@ -31,6 +31,9 @@ pub(in crate::parts) fn turn_states(rows: &[u64], out: &mut [Turned]) {
     }
 }
 
+/// Vectors of a strip of columns.
+const HALVES: usize = STRIP / WIDTH;
+
 /// [`crate::parts::ones::add_counts_plainly`].
 #[target_feature(enable = "avx512f,avx512vpopcntdq")]
 pub(in crate::parts) fn add_counts(
@@ -39,17 +42,52 @@ pub(in crate::parts) fn add_counts(
     (right, from_right): (&[Turned], usize),
     sums: &mut [i32],
 ) {
-    const HALVES: usize = STRIP / WIDTH;
-    let (times, half) = (_mm512_set1_epi32(times), from_right / WIDTH);
+    let half = from_right / WIDTH;
+    // Up to four strips of rows stay in registers.
+    let (fours, rest) = left.as_chunks::<4>();
+    let (right_fours, right_rest) = right.as_chunks::<4>();
+    for (left, right) in fours.iter().zip(right_fours) {
+        add_some(times, (left, from_left), (right, half), sums);
+    }
+    match (rest, right_rest) {
+        ([a], [b]) => add_some(times, (&[*a], from_left), (&[*b], half), sums),
+        ([a, b], [c, d]) => add_some(times, (&[*a, *b], from_left), (&[*c, *d], half), sums),
+        ([a, b, c], [d, e, f]) => {
+            add_some(
+                times,
+                (&[*a, *b, *c], from_left),
+                (&[*d, *e, *f], half),
+                sums,
+            );
+        }
+        _ => {}
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512vpopcntdq")]
+fn add_some<const N: usize>(
+    times: i32,
+    (left, from_left): (&[Turned; N], usize),
+    (right, half): (&[Turned; N], usize),
+    sums: &mut [i32],
+) {
+    let times = _mm512_set1_epi32(times);
+    let mut columns = [[_mm512_setzero_si512(); HALVES]; N];
+    for (columns, right) in columns.iter_mut().zip(right) {
+        let right = right.as_chunks::<WIDTH>().0;
+        for (column, right) in columns.iter_mut().zip(&right[half..]) {
+            *column = read(right);
+        }
+    }
     let sums = sums.as_chunks_mut::<WIDTH>().0.as_chunks_mut::<HALVES>().0;
     for (row, sums) in (from_left..).zip(sums) {
         let mut counts = [_mm512_setzero_si512(); HALVES];
-        for (left, right) in left.iter().zip(right) {
+        for (left, columns) in left.iter().zip(columns) {
             let word = every(left[row]);
-            let right = right.as_chunks::<WIDTH>().0;
-            for (count, right) in counts.iter_mut().zip(&right[half..]) {
-                let both = _mm512_and_si512(word, read(right));
-                *count = _mm512_add_epi32(*count, _mm512_popcnt_epi32(both));
+            for (count, column) in counts.iter_mut().zip(columns) {
+                let both = _mm512_popcnt_epi32(_mm512_and_si512(word, column));
+                *count = _mm512_add_epi32(*count, both);
             }
         }
         for (sum, count) in sums.iter_mut().zip(counts) {
