@@ -19,27 +19,34 @@ use crate::parts::few::{AT_ONCE, BIAS, FOURS, Fours, Lists, Strip, WHOLES, Whole
 use crate::parts::states::ON;
 use crate::parts::{BYTES, DEPTH, ROWS, Sums, WIDTH};
 
-/// Where a place of a tile's row is among its bytes.
-const PLACES: [u8; DEPTH] = {
-    let mut places = [0; DEPTH];
+/// Where each place of a tile's row is among its bytes, four to a word.
+const PLACES: [u32; WIDTH] = {
+    let mut places = [0; WIDTH];
     let mut place = 0;
     while place < DEPTH {
-        places[place] = (BYTES * (place % WIDTH) + place / WIDTH) as u8;
+        let byte = BYTES * (place % WIDTH) + place / WIDTH;
+        places[place / BYTES] |= (byte << (8 * (place % BYTES))) as u32;
         place += 1;
     }
     places
 };
 
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn bytes_of(bytes: &[u8; DEPTH]) -> __m512i {
-    read(bytemuck::cast_ref(bytes))
-}
+/// Half a word's places, two to a word.
+const HALF: usize = DEPTH / 2;
+const FIRST: [u32; WIDTH] = {
+    let mut places = [0; WIDTH];
+    let mut place = 0;
+    while place < WIDTH {
+        places[place] = (2 * place | (2 * place + 1) << 16) as u32;
+        place += 1;
+    }
+    places
+};
 
 /// [`crate::parts::few::words_plainly`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 pub(in crate::parts) fn words(strip: &Strip) -> Option<Vec<u64>> {
-    let (order, on) = (bytes_of(&PLACES), _mm512_set1_epi8(ON.cast_signed()));
+    let (order, on) = (read(&PLACES), _mm512_set1_epi8(ON.cast_signed()));
     let mut words = Vec::with_capacity(strip.rows * strip.digits.len());
     for row in 0..strip.rows {
         for tile in 0..strip.digits.len() {
@@ -61,9 +68,7 @@ pub(in crate::parts) fn words(strip: &Strip) -> Option<Vec<u64>> {
 /// [`crate::parts::few::list_states_plainly`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
 pub(in crate::parts) fn list_states(words: &[u64], each: usize, lists: &mut Lists) {
-    const HALF: usize = DEPTH / 2;
-    let first: [u16; HALF] = std::array::from_fn(|place| place as u16);
-    let first = read(bytemuck::cast_ref(&first));
+    let first = read(&FIRST);
     let all: u64 = words.iter().map(|word| u64::from(word.count_ones())).sum();
     // Vectors are written whole.
     let rows = words.len().div_ceil(each.max(1));
@@ -92,7 +97,7 @@ pub(in crate::parts) fn list_states(words: &[u64], each: usize, lists: &mut List
 /// [`crate::parts::few::list_fours_plainly`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 pub(in crate::parts) fn list_fours(strip: &Strip, most: usize, lists: &mut Lists) -> bool {
-    let order = bytes_of(&PLACES);
+    let order = read(&PLACES);
     let first: [u32; WIDTH] = std::array::from_fn(|place| place as u32);
     let first = read(&first);
     // Vectors are written whole.
