@@ -67,7 +67,7 @@ fn vectorized<R>(arch: Arch, work: impl FnMut() -> R) -> R {
     arch.dispatch(Work(work))
 }
 
-/// Whether the environment asks, by `RESREL_PLAIN=1`, to do without matrix tiles and without passing over zeros: what
+/// Whether the environment asks, by `RESREL_PLAIN=1`, to do without products of bytes and without passing over zeros: what
 /// is left is slower and runs anywhere.
 fn plain() -> bool {
     static PLAIN: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| {

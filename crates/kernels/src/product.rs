@@ -29,9 +29,10 @@ const VECTOR: usize = 16;
 /// `keep` = 0 the old contents of `out` are not read, so they may be anything. What is infinite or not a number may
 /// come out as not a number, and beside zeros as nothing at all.
 ///
-/// Rounding is that of single precision, in proportion to the terms ([`dense_product`]); but where the processor has
-/// matrix tiles, or for training vectors of bytes, and the left matrix's numbers lie between 0 and 1, or −1 and 0, and one of them is at least 1/16 in size,
-/// it is in proportion to the largest number of a column of the right matrix, as [`Precision`] says.
+/// Rounding is that of single precision, in proportion to the terms ([`dense_product`]); but where the left matrix's
+/// numbers lie between 0 and 1, or −1 and 0, and one of them is at least 1/16 in size, it is in proportion to the largest
+/// number of a column of the right matrix, as [`Precision`] says, if the processor has matrix tiles; and in training, unless
+/// most numbers are 0, if it has vectors of bytes.
 ///
 /// # Panics
 /// If the shapes do not fit together.
@@ -46,12 +47,8 @@ pub fn product(
 ) {
     assert_shapes(left, right, &out);
     if out.strides()[1] == 1 && !plain() {
-        let few = || {
-            let pays = right.strides()[1] == 1;
-            pays.then(|| MostlyZero::of(workers, left, right.ncols()))
-                .flatten()
-        };
         // Vectors of bytes are faster only where few numbers are 0, tiles anywhere.
+        let few = || mostly_zero(workers, left, right);
         let first = bytes::vectors().then(few).flatten();
         if first.is_none() && parts::possible(precision, left, right) {
             if left.nrows() > MOST_ROWS {
@@ -81,7 +78,18 @@ pub fn product(
     dense_product(workers, keep, scale, left, right, out);
 }
 
-/// [`product`] without matrix tiles and without a look at what is 0: the plain twin, and the measure of what is gained.
+/// The left matrix, if passing over what is 0 in it is faster than single precision.
+pub(crate) fn mostly_zero<'a>(
+    workers: &Workers,
+    left: ArrayView2<'a, f32>,
+    right: ArrayView2<f32>,
+) -> Option<MostlyZero<'a>> {
+    let possible = right.strides()[1] == 1 && !plain();
+    let of = || MostlyZero::of(workers, left, right.ncols());
+    possible.then(of).flatten()
+}
+
+/// [`product`] without products of bytes and without a look at what is 0: the plain twin, and the measure of what is gained.
 ///
 /// # Panics
 /// If the shapes do not fit together.

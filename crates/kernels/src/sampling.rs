@@ -7,8 +7,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use crate::parts::{self, InParts, MOST_ROWS};
 use crate::philox::{GROUP, LANES, NARROW, PAIRED, Stream, excess, half, place};
-use crate::product::{Blocks, Target, assert_shapes, block_product, blocks};
-use crate::zeros::MostlyZero;
+use crate::product::{Blocks, Target, assert_shapes, block_product, blocks, mostly_zero};
 use crate::{Precision, Workers, plain, vectorized};
 use crate::{amx, bytes};
 
@@ -56,13 +55,8 @@ pub fn conditional(
             "one sample per probability"
         );
     }
-    let few = || {
-        let possible = weights.strides()[1] == 1 && !plain();
-        possible
-            .then(|| MostlyZero::of(workers, input, weights.ncols()))
-            .flatten()
-    };
     // Vectors of bytes are faster only where few numbers are 0, tiles anywhere.
+    let few = || mostly_zero(workers, input, weights);
     let first = bytes::vectors().then(few).flatten();
     let in_tiles = first.is_none() && parts::possible(precision, input, weights);
     if in_tiles && input.nrows() > MOST_ROWS {

@@ -172,7 +172,7 @@ impl Tiled {
         assert_eq!(batch.dim(), (self.batch, self.visible), "a mini-batch");
         let counted = batch.is_counted();
         self.put(workers, counted, |group, (sides, turned, sums)| {
-            batch.put(sides, turned, group, sums);
+            batch.put(sides, turned.as_deref_mut(), group, sums);
         });
     }
 
@@ -249,8 +249,9 @@ impl Tiled {
         let sums = self.chain_sums.as_slice_mut().expect("one vector");
         let columns = &mut self.visible_units[self.now].columns;
         let sides = sides(&mut self.chains, columns, order());
-        self.counted.any = matches!(phase, Phase::Sampled(_)) && bytes::vectors();
-        let mut sides: Vec<_> = sides.into_iter().zip(self.counted.groups_mut()).collect();
+        let counts = bytes::vectors() && matches!(phase, Phase::Sampled(_));
+        let turned = self.counted.begin(counts);
+        let mut sides: Vec<_> = sides.into_iter().zip(turned).collect();
         let parts = sides
             .chunks_mut(PAIRED / DEPTH)
             .zip(sums.chunks_mut(PAIRED))
@@ -302,7 +303,7 @@ impl Tiled {
                     sums.copy_from_slice(&count(samples.view())[..range.len()]);
                     let samples = Packed(samples.view());
                     for (word, (sides, turned)) in sides.iter_mut().enumerate() {
-                        put_states(sides, turned, (samples, word), before);
+                        put_states(sides, turned.as_deref_mut(), (samples, word), before);
                     }
                 }
             }
@@ -434,7 +435,7 @@ impl Tiled {
         };
         let put = |group, (sides, turned, sums): &mut Group| {
             if let Some(next) = next {
-                next.put(sides, turned, group, sums);
+                next.put(sides, turned.as_deref_mut(), group, sums);
             }
         };
         workers.for_each_chunk_then((&mut blocks, together), blocks_up, &mut groups, put);

@@ -1,5 +1,5 @@
-//! Training with weights and states as the processor's matrix tiles take them: the same updates, to the last bit where
-//! the products would be made by tiles too.
+//! Training with weights and states as the processor's matrix tiles take them, or its vectors of bytes: the same updates, to
+//! the last bit where the products would be made of bytes too.
 
 use ndarray::s;
 use resrel_kernels::{Batch, Phase, Pixels, Precision, Step, Tiled, Workers};
@@ -21,9 +21,9 @@ pub(super) struct OnTiles {
 }
 
 impl Trainer {
-    /// Goes on with weights and states as the processor's matrix tiles take them, if that is faster: the same updates, to
-    /// the last bit where the products would be made by tiles too (from 40 observations and some 7,500 weights on), for
-    /// smaller machines as near as [`Precision::Training`] says.
+    /// Goes on with weights and states as the processor's matrix tiles take them, or its vectors of bytes, if that is faster:
+    /// the same updates, to the last bit where the products would be made of bytes too (from 40 observations and some 7,500
+    /// weights on; by vectors where few numbers are 0), else as near as [`Precision::Training`] says.
     /// [`Trainer::rbm`] and [`Trainer::chains`] are then those that were last [fetched](Trainer::fetch). Answers whether
     /// it is faster.
     pub fn move_to_tiles(&mut self, workers: &Workers, inputs: &Inputs) -> bool {

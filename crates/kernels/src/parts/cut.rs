@@ -52,10 +52,6 @@ impl Lines<'_> {
 /// left in the low bits.
 pub(super) const UP: f32 = 8_388_608.0;
 
-/// Numbers of 16 bits, to which this is added, end up in the low halves of single precision, a carry to the first of two
-/// digits added: rounding, converting and carrying are one instruction.
-pub(super) const ROUND: f32 = 1.5 * UP + 128.0;
-
 /// The plain twin.
 pub(super) fn cut_plainly(
     from: Lines,

@@ -2,30 +2,32 @@
 //!
 //! A row of states is the list of the places that are on, for each of which numbers of the right matrix are added up,
 //! whole ones of two digits. A row of other digits is the list of those fours of neighbours of which one at least is not
-//! 0. The sums are those of products of tiles ([`super::both`]).
+//! 0. The sums are those of products of tiles ([`super::both`]); those of states beyond 2²⁴ units, which takes more than
+//! five hundred weights of the largest size and one sign, may be rounded in another way.
 
 use std::ops::Range;
 
 use ndarray::ArrayView2;
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::bytes;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor::few as processor;
 use crate::parts::states::ON;
 use crate::parts::{BYTES, DEPTH, InParts, LESS, ROWS, STRIP, Sums, WIDTH};
 
-/// Numbers of 32 columns in one place of the inner dimension, times 1/unit: 2¹⁵ + that of one of the first sixteen in the
+/// Numbers of 32 columns in one place of the inner dimension, times 1/256 of what they are multiples of: 2¹⁵ + that of one of the first sixteen in the
 /// low half, that of the sixteenth after it in the high half. Sums of both are made by two additions and a shift.
 pub(crate) type Whole = [u32; WIDTH];
 /// Digits of sixteen columns in four neighbouring places of the inner dimension: a byte each, by digit.
 pub(crate) type Fours = [[u32; WIDTH]; 2];
-/// Of one tile of the inner dimension.
+/// Words of these of one tile of the inner dimension.
 pub(crate) const WHOLES: usize = DEPTH * WIDTH;
-/// Of what counts nothing.
+pub(crate) const FOURS: usize = DEPTH / BYTES * 2 * WIDTH;
+/// Words of what counts nothing.
 pub(crate) const NONE: usize = WIDTH;
 /// Rows of lists have whole fours of entries: the last are filled up with what counts nothing.
 pub(crate) const AT_ONCE: usize = 4;
-pub(crate) const FOURS: usize = DEPTH / BYTES * 2 * WIDTH;
 
 /// What low halves have more than they count.
 pub(crate) const BIAS: i32 = 1 << 15;
@@ -54,6 +56,8 @@ pub(crate) struct Lists {
     pub digits: Vec<u32>,
     /// Where each row ends.
     pub ends: Vec<usize>,
+    /// What all places are below.
+    within: usize,
 }
 
 impl Lists {
@@ -62,7 +66,13 @@ impl Lists {
         start..self.ends[row]
     }
 
-    fn clear(&mut self) {
+    /// Places are below this.
+    fn assert_within(&self, places: usize) {
+        assert!(self.within <= places, "places are those of the table");
+    }
+
+    fn clear(&mut self, within: usize) {
+        self.within = within;
         self.places.clear();
         self.digits.clear();
         self.ends.clear();
@@ -198,7 +208,7 @@ fn words_plainly(strip: &Strip) -> Option<Vec<u64>> {
 
 /// Lists the places that are on, of rows of so many words each.
 fn list_states(words: &[u64], each: usize, lists: &mut Lists) {
-    lists.clear();
+    lists.clear(each * DEPTH + 1);
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::vectors() {
         // SAFETY: the processor has these instructions, as was asked.
@@ -222,7 +232,7 @@ fn list_states_plainly(words: &[u64], each: usize, lists: &mut Lists) {
 
 /// Lists the fours that are not 0, unless there are more than `most`.
 fn list_fours(strip: &Strip, most: usize, lists: &mut Lists) -> bool {
-    lists.clear();
+    lists.clear((strip.digits.len() * DEPTH / BYTES).max(1));
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::vectors() {
         // SAFETY: the processor has these instructions, as was asked.
@@ -346,6 +356,7 @@ fn whole(right: ArrayView2<f32>, at: (usize, usize), end: usize, factor: f32) ->
 
 /// The sums of 32 columns over the places that are on in each of the rows: what is on counts [`ON`].
 fn add_ones(lists: &Lists, table: &[Whole], sums: &mut [Sums; 2]) {
+    lists.assert_within(table.len());
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::vectors() {
         // SAFETY: the processor has these instructions, as was asked; places are those of the table.
@@ -376,6 +387,7 @@ fn add_ones_plainly(lists: &Lists, table: &[Whole], sums: &mut [Sums; 2]) {
 
 /// The sums of the products of the fours of each of the rows and sixteen columns.
 fn add_fours(lists: &Lists, table: &[Fours], sums: &mut Sums) {
+    lists.assert_within(table.len());
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::vectors() {
         // SAFETY: the processor has these instructions, as was asked; places are those of the table.

@@ -2,6 +2,7 @@
 
 use ndarray::ArrayView1;
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::bytes;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor::ones as processor;
@@ -13,7 +14,7 @@ pub(crate) type Turned = [u32; WIDE];
 /// Turns rows of one word each, strip by strip; 0 where there are none.
 ///
 /// # Panics
-/// If there are as many strips as `out` has room for, or less.
+/// If there are more rows than `out` has room for.
 pub(crate) fn turn_states(states: ArrayView1<u64>, out: &mut [Turned]) {
     let mut rows: Vec<u64> = states.iter().copied().collect();
     assert!(rows.len() <= out.len() * STRIP, "room for all rows");

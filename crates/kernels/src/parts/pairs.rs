@@ -113,7 +113,7 @@ fn multiply_wide(
         return;
     }
     for (right, sums) in rights.into_iter().zip(sums) {
-        multiply_plainly(pairs, left, right, sums);
+        multiply_plainly(pairs, left, right, &mut sums[..rows * STRIP]);
     }
 }
 
@@ -166,6 +166,46 @@ pub(super) fn multiply_plainly(pairs: &[Pair], left: &[u32], right: &[u32], sums
                     let x = left[row * ROW + place];
                     let y = right[fourth * ROW + column % ROWS * BYTES + byte].cast_signed();
                     *sum += i32::from(x) * i32::from(y);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Purpose, Stream};
+
+    #[test]
+    fn two_strips_at_once_agree_with_the_plain_twin() {
+        let mut rng = Stream::new(6, Purpose::Weights, 0).rng(0);
+        let mut any = |length: usize, dark: u32| -> Vec<u32> {
+            let mut word = || match rng.below(dark) {
+                0 => rng.below(u32::MAX),
+                _ => 0,
+            };
+            (0..length).map(|_| word()).collect()
+        };
+        let digits = Precision::Training.digits();
+        let strip = digits * 6 * 2 * TILE;
+        for (rows, left, there) in [
+            (STRIP, any(strip, 1), [1; 6]),
+            (STRIP - 3, any(strip, 9), [2; 6]),
+            (1, any(strip, 3), [0, 2, 1, 0, 2, 2]),
+            (STRIP, any(strip, 1), [0; 6]),
+        ] {
+            let rights = [any(strip, 1), any(strip, 1)];
+            let mut pairs = Pairs::new(Precision::Training);
+            pairs.find(&there, 1);
+            let mut sums = vec![7; 2 * digits * SUMS];
+            let levels = pairs.multiply_wide(rows, &left, (&rights[0], &rights[1]), &mut sums);
+            assert_eq!(levels, there.iter().copied().max().unwrap_or(0).into());
+            for (right, sums) in rights.iter().zip(sums.chunks(digits * SUMS)) {
+                for (pairs, sums) in pairs.levels().zip(sums.chunks(SUMS)) {
+                    let mut expected = [9; SUMS];
+                    multiply_plainly(pairs, &left, right, &mut expected);
+                    assert_eq!(sums[..rows * STRIP], expected[..rows * STRIP]);
                 }
             }
         }

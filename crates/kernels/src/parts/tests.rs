@@ -268,7 +268,7 @@ fn any_number_of_threads_gives_the_same_bits() {
 #[test]
 fn the_processors_tiles_agree_with_their_plain_twins() {
     if !bytes::available() {
-        eprintln!("skipped: this processor has no tiles of bytes");
+        eprintln!("skipped: this processor has neither tiles nor vectors of bytes");
         return;
     }
     let room = DIGITS * TILE;
@@ -299,7 +299,7 @@ fn the_processors_tiles_agree_with_their_plain_twins() {
                 let (all, inner) = (0..shape.0, 0..shape.1);
                 let places = |digit| digit * TILE;
                 let count = cut_plainly(lines, all.clone(), inner.clone(), places, &mut plain);
-                // SAFETY: where tiles are AVX-512BW is.
+                // SAFETY: where products of bytes are AVX-512BW is.
                 let same = unsafe { processor::cut_tile(lines, all, inner, places, &mut fast) };
                 assert_eq!(same, count, "kind {kind}, transposed {transposed}");
                 assert!(
@@ -309,7 +309,7 @@ fn the_processors_tiles_agree_with_their_plain_twins() {
             }
             let mut bits = [[[0; WIDTH]; 4]; 2];
             largest_plainly(stored.view(), &mut bits[0]);
-            // SAFETY: where tiles are AVX-512 is.
+            // SAFETY: where products of bytes are AVX-512 is.
             unsafe { processor::largest(stored.view(), &mut bits[1]) };
             assert_eq!(bits[0], bits[1]);
         }
@@ -320,7 +320,7 @@ fn the_processors_tiles_agree_with_their_plain_twins() {
 #[test]
 fn products_of_tiles_agree_with_their_plain_twin() {
     if !bytes::available() {
-        eprintln!("skipped: this processor has no tiles of bytes");
+        eprintln!("skipped: this processor has neither tiles nor vectors of bytes");
         return;
     }
     let mut rng = Stream::new(3, Purpose::Weights, 0).rng(0);
@@ -384,7 +384,7 @@ fn products_of_tiles_agree_with_their_plain_twin() {
 #[test]
 fn products_by_both_digits_agree_with_their_plain_twins() {
     if !bytes::available() {
-        eprintln!("skipped: this processor has no tiles of bytes");
+        eprintln!("skipped: this processor has neither tiles nor vectors of bytes");
         return;
     }
     let mut rng = Stream::new(4, Purpose::Weights, 0).rng(0);
@@ -422,7 +422,7 @@ fn products_by_both_digits_agree_with_their_plain_twins() {
 #[test]
 fn states_and_steps_agree_with_their_plain_twins() {
     if !bytes::available() {
-        eprintln!("skipped: this processor has no tiles of bytes");
+        eprintln!("skipped: this processor has neither tiles nor vectors of bytes");
         return;
     }
     let mut rng = Stream::new(5, Purpose::Weights, 0).rng(0);
@@ -433,7 +433,7 @@ fn states_and_steps_agree_with_their_plain_twins() {
         std::array::from_fn(|row| std::array::from_fn(|byte| numbers[row * BYTES + byte] as u16));
     for (on, transposed) in [(255, false), (255, true), (1, false)] {
         let mut tiles = [[7; TILE]; 2];
-        // SAFETY: where tiles are AVX-512 is.
+        // SAFETY: where products of bytes are AVX-512 is.
         unsafe { processor::spread(&masks, on, transposed, &mut tiles[0]) };
         states::spread_plainly(&masks, on, transposed, &mut tiles[1]);
         assert_eq!(tiles[0], tiles[1]);
@@ -476,7 +476,7 @@ fn states_and_steps_agree_with_their_plain_twins() {
 fn an_inverse_and_what_it_leaves_over_divide_as_division_does() {
     use std::arch::x86_64::{_mm512_loadu_ps, _mm512_storeu_ps};
     if !bytes::available() {
-        eprintln!("skipped: this processor has no tiles of bytes");
+        eprintln!("skipped: this processor has neither tiles nor vectors of bytes");
         return;
     }
     // Every number of single precision from 1 to 2, of both signs, and what sums may scale it by.
@@ -486,7 +486,7 @@ fn an_inverse_and_what_it_leaves_over_divide_as_division_does() {
             sign * f32::from_bits(0x3f80_0000 + first + place as u32) * 2.0_f32.powi(power)
         });
         let mut quotients = [0.0; 16];
-        // SAFETY: where tiles are AVX-512 is; 64 bytes are read and written.
+        // SAFETY: where products of bytes are AVX-512 is; 64 bytes are read and written.
         unsafe {
             let x = _mm512_loadu_ps(numbers.as_ptr());
             _mm512_storeu_ps(quotients.as_mut_ptr(), processor::by_whole(x));

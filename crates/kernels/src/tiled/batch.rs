@@ -35,7 +35,7 @@ impl Batch<'_> {
     pub(super) fn put(
         &self,
         sides: &mut Sides,
-        turned: &mut [Turned],
+        turned: Option<&mut [Turned]>,
         group: usize,
         sums: &mut [f32],
     ) {
@@ -55,14 +55,14 @@ impl Batch<'_> {
     }
 }
 
-/// Puts a word of states: as columns to where they are counted, or else multiplied.
+/// Puts a word of states: as columns to where they are counted, if they are.
 pub(super) fn put_states(
     sides: &mut Sides,
-    turned: &mut [Turned],
+    turned: Option<&mut [Turned]>,
     (states, word): (Packed, usize),
     before: usize,
 ) {
-    if bytes::vectors() {
+    if let Some(turned) = turned {
         sides.put_rows_of_states(states, word);
         turn_states(states.0.column(word), turned);
     } else {
@@ -84,30 +84,36 @@ pub(super) fn order() -> Order {
 pub(super) struct Counted {
     /// Whether there are any.
     pub any: bool,
+    /// Nothing before there are.
     turned: Vec<Turned>,
     strips: usize,
+    groups: usize,
 }
 
 impl Counted {
     /// Room for so many rows of so many units.
     pub fn none(rows: usize, units: usize) -> Self {
-        let strips = rows.div_ceil(STRIP);
         Self {
             any: false,
-            turned: vec![[0; WIDE]; strips * units.div_ceil(WIDE)],
-            strips,
+            turned: Vec::new(),
+            strips: rows.div_ceil(STRIP),
+            groups: units.div_ceil(WIDE),
         }
     }
 
-    /// By 64 units.
-    pub fn groups_mut(&mut self) -> impl Iterator<Item = &mut [Turned]> {
-        self.turned.chunks_mut(self.strips)
+    /// Where 64 units each are put, if there are `any` to be counted.
+    pub fn begin(&mut self, any: bool) -> Vec<Option<&mut [Turned]>> {
+        self.any = any;
+        if !any {
+            return (0..self.groups).map(|_| None).collect();
+        }
+        self.turned.resize(self.groups * self.strips, [0; WIDE]);
+        self.turned.chunks_mut(self.strips).map(Some).collect()
     }
 
-    /// 64 units, if they are counted.
-    pub fn group(&self, group: usize) -> Option<&[Turned]> {
-        self.any
-            .then(|| &self.turned[group * self.strips..][..self.strips])
+    /// 64 units that are counted.
+    pub fn group(&self, group: usize) -> &[Turned] {
+        &self.turned[group * self.strips..][..self.strips]
     }
 }
 
@@ -123,7 +129,7 @@ pub(super) struct Visible {
 }
 
 /// Where 64 units of a mini-batch are put, and their sums.
-pub(super) type Group<'a> = (Sides<'a>, &'a mut [Turned], &'a mut [f32]);
+pub(super) type Group<'a> = (Sides<'a>, Option<&'a mut [Turned]>, &'a mut [f32]);
 
 impl Visible {
     /// Room for so many rows of so many units.
@@ -138,9 +144,9 @@ impl Visible {
 
     /// Where a mini-batch is put; `counted` says whether its states will be.
     pub fn groups(&mut self, counted: bool) -> Vec<Group<'_>> {
-        self.counted.any = counted;
+        let turned = self.counted.begin(counted);
         let sides = sides(&mut self.rows, &mut self.columns, order());
-        let groups = sides.into_iter().zip(self.counted.groups_mut());
+        let groups = sides.into_iter().zip(turned);
         let groups = groups.zip(self.sums.chunks_mut(DEPTH));
         groups
             .map(|((sides, turned), sums)| (sides, turned, sums))

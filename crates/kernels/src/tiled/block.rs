@@ -10,9 +10,9 @@ use crate::amx::{ROWS, Tiles};
 use crate::bytes;
 use crate::gather::be_mine;
 use crate::parts::{
-    COLUMNS, Columns, DEPTH, DIGITS, FIRST, FOURS, Few, InParts, Largest, NONE, ON, Packed, Pairs,
-    STRIP, SUMS, TILE, WHOLES, WIDE, WIDTH, Way, across, add_counts, clear, cut_both, cut_fours,
-    grow, make_whole, multiply_both, put_none, put_sums, room, turn_states, unit,
+    COLUMNS, Columns, DEPTH, DIGITS, FIRST, Few, InParts, Largest, NONE, ON, Packed, Pairs, STRIP,
+    SUMS, TILE, WHOLES, WIDE, WIDTH, Way, across, add_counts, clear, cut_both, cut_fours, grow,
+    make_whole, multiply_both, put_none, put_sums, room, turn_states, unit,
 };
 use crate::tiled::batch::{Counted, order};
 use crate::tiled::{PRECISION, Step};
@@ -138,8 +138,10 @@ impl Block {
     pub fn fields_up(&self, lefts: &[Left], first: usize, rows: &mut [&mut [f32]]) {
         let columns = self.view().reversed_axes();
         let depth = columns.ncols().div_ceil(DEPTH);
-        let mut memory = room(depth * (COLUMNS + WHOLES + FOURS) + NONE);
+        let mut memory = room(depth * (COLUMNS + WHOLES) + NONE);
         let (all, table) = memory.slice_mut().split_at_mut(depth * COLUMNS);
+        // Fours take less room than whole numbers, from the beginning.
+        put_none(&mut table[depth * WHOLES..]);
         let mut sums = OnLine([[[[0; WIDTH]; 2]; STRIP]; 2]);
         let few = lefts.iter().flat_map(|(_, few)| few.iter());
         let [by_all, by_ones, by_fours] =
@@ -152,7 +154,6 @@ impl Block {
             let range = within..(within + STRIP).min(self.units);
             if by_ones {
                 make_whole(columns, range.clone(), units.each_ref(), table);
-                put_none(&mut table[depth * WHOLES..]);
                 for (_, few, rows) in strips(lefts, rows, Way::Ones) {
                     few.add_ones(table, &mut sums);
                     for (half, within) in range.clone().step_by(ROWS).enumerate() {
@@ -208,12 +209,14 @@ impl Block {
                 }
             }
         }
-        let mut turned = [0, 1].map(|_| vec![[0; WIDE]; self.states[0].nrows().div_ceil(STRIP)]);
-        for ((turned, states), counted) in turned.iter_mut().zip(&self.states).zip(counted) {
-            if counted.any {
-                turn_states(states.column(0), turned);
-            }
-        }
+        let turned = [0, 1].map(|part: usize| {
+            counted[part].any.then(|| {
+                let states = self.states[part].column(0);
+                let mut turned = vec![[0; WIDE]; states.len().div_ceil(STRIP)];
+                turn_states(states, &mut turned);
+                turned
+            })
+        });
         let mut there = vec![0; 2 * before];
         let Largest {
             of_rows,
@@ -254,8 +257,8 @@ impl Block {
                 let on = i32::from(ON);
                 for ((counted, turned), times) in counted.iter().zip(&turned).zip([on, -on]) {
                     let (group, first) = (place * STRIP / WIDE, place * STRIP % WIDE);
-                    if let Some(left) = counted.group(group) {
-                        let right = (&turned[..], within * STRIP);
+                    if let Some(turned) = turned {
+                        let (left, right) = (counted.group(group), (&turned[..], within * STRIP));
                         add_counts(times, (left, first), right, &mut sums[..SUMS]);
                     }
                 }

@@ -14,7 +14,6 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use super::{Rows, by_halves, load, lower_bytes, read, select, store, transpose, upper_bytes};
-use crate::parts::cut;
 use crate::parts::few::{AT_ONCE, BIAS, FOURS, Fours, Lists, Strip, WHOLES, Whole};
 use crate::parts::states::ON;
 use crate::parts::{BYTES, DEPTH, ROWS, Sums, WIDTH};
@@ -31,13 +30,14 @@ const PLACES: [u32; WIDTH] = {
     places
 };
 
-/// Half a word's places, two to a word.
+/// Places of half a word of states.
 const HALF: usize = DEPTH / 2;
+/// The first of these, two to a word.
 const FIRST: [u32; WIDTH] = {
     let mut places = [0; WIDTH];
     let mut place = 0;
     while place < WIDTH {
-        places[place] = (2 * place | (2 * place + 1) << 16) as u32;
+        places[place] = ((2 * place) | ((2 * place + 1) << 16)) as u32;
         place += 1;
     }
     places
@@ -71,7 +71,7 @@ pub(in crate::parts) fn list_states(words: &[u64], each: usize, lists: &mut List
     let first = read(&FIRST);
     let all: u64 = words.iter().map(|word| u64::from(word.count_ones())).sum();
     // Vectors are written whole.
-    let rows = words.len().div_ceil(each.max(1));
+    let rows = words.len().div_ceil(each);
     lists.places.resize(all as usize + rows * AT_ONCE + HALF, 0);
     let mut end = 0;
     for row in words.chunks(each) {
@@ -201,7 +201,7 @@ pub(in crate::parts) fn cut_fours(
     out: &mut [u32],
 ) {
     let (all, carried) = (load(factors), _mm512_set1_epi8(-128));
-    let round = _mm512_set1_ps(cut::ROUND);
+    let round = _mm512_set1_ps(super::ROUND);
     for (tile, out) in out.chunks_mut(FOURS).enumerate() {
         let inner = tile * DEPTH..((tile + 1) * DEPTH).min(right.ncols());
         let rows = Rows::across(right, columns.clone(), inner);
