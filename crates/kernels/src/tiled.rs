@@ -21,7 +21,7 @@ use pulp::Arch;
 use crate::amx::ROWS;
 use crate::bytes;
 use crate::parts::{
-    DEPTH, InParts, InRows, MOST_ROWS, MOST_TERMS, Packed, WIDE, Way, clear, room, sides,
+    DEPTH, InParts, InRows, MOST_ROWS, MOST_TERMS, Packed, WIDE, clear, room, sides,
 };
 use crate::philox::{PAIRED, Stream};
 use crate::sampling::sigmoid_row;
@@ -237,7 +237,7 @@ impl Tiled {
         let workers = crew.as_ref().unwrap_or(workers);
         let (blocks, batch) = (&self.blocks, self.batch);
         self.strips.look_at_hidden(workers, blocks, part);
-        if self.strips.way_down() == Way::All && self.whose.replace(part) != Some(part) {
+        if self.strips.needs_hidden_rows() && self.whose.replace(part) != Some(part) {
             for (block, tiles) in blocks.iter().zip(&mut self.states.by_tile()) {
                 Packed(block.states[part].view()).put_rows(0, tiles);
             }
@@ -364,9 +364,10 @@ impl Tiled {
         let counted = [&mini_batch.counted, &self.counted];
         let mut groups = next.map_or(Vec::new(), |next| coming.groups(next.is_counted()));
         // On the way down another core would have to ask for weights, twice as many bytes; for one thread cutting them there
-        // is faster.
+        // is faster, and for vectors as fast.
         let several = workers.threads() > 1;
-        let cut = (several && step.is_some()).then_some((self.strips.way_down(), &self.units[..]));
+        let cut = several && !bytes::vectors() && step.is_some();
+        let units = cut.then_some(&self.units[..]);
         // Two blocks' random numbers are drawn together. Several threads draw them twice and have smaller shares: none waits
         // long for one that is held up.
         let together = if several { 1 } else { PAIRED / WIDE };
@@ -398,7 +399,7 @@ impl Tiled {
             // Another core still has what was cut for the last way down. To take it back takes long, and numbers are drawn
             // without the memory.
             let meanwhile = |row| {
-                if cut.is_some() {
+                if units.is_some() {
                     for (block, ..) in &*blocks {
                         block.down.be_mine((row, rows.len()));
                     }
@@ -425,7 +426,7 @@ impl Tiled {
                 step.scale = f32::NAN;
             }
             for (block, sums, _) in blocks {
-                block.step((columns, counted), cut, step);
+                block.step((columns, counted), units, step);
                 let [data, chains] = block.states.each_ref().map(|states| count(states.view()));
                 let differences = data.iter().zip(chains).map(|(data, chains)| data - chains);
                 for (sum, difference) in sums.iter_mut().zip(differences) {

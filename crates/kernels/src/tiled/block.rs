@@ -30,14 +30,9 @@ pub(super) struct Block {
     pub states: [Array2<u64>; 2],
 }
 
-// Twice sixteen rows take as much room in either form.
-const _: () = assert!(WHOLES == 2 * COLUMNS);
-
-/// Rows of weights in both digits or whole, by sixteen.
+/// Rows of weights in both digits, by sixteen.
 #[derive(Debug)]
 pub(super) struct Cut {
-    /// How they will be multiplied.
-    way: Way,
     /// Nothing before any are cut.
     tiles: Aligned<u32>,
     /// The bits of what their numbers are multiples of; nothing where they are not cut.
@@ -48,28 +43,15 @@ impl Cut {
     /// None of so many rows.
     fn none(rows: usize) -> Self {
         Self {
-            way: Way::All,
             tiles: Aligned::zeros(0),
             units: vec![None; rows.div_ceil(ROWS)],
         }
     }
 
-    /// The sixteen rows `place` in digits, if they are cut into multiples of these units.
-    pub fn digits(&self, place: usize, units: &[f32; ROWS]) -> Option<&Columns> {
-        self.is_there(Way::All, place, units)
-            .then(|| &self.tiles.slice().as_chunks().0[place])
-    }
-
-    /// Twice sixteen rows from `place` on, whole, if they are multiples of these units.
-    pub fn whole(&self, place: usize, units: &[[f32; ROWS]]) -> Option<&[u32]> {
-        let same = (place..)
-            .zip(units)
-            .all(|(place, units)| self.is_there(Way::Ones, place, units));
-        same.then(|| &self.tiles.slice()[place * COLUMNS..][..WHOLES])
-    }
-
-    pub fn is_there(&self, way: Way, place: usize, units: &[f32; ROWS]) -> bool {
-        self.way == way && self.units[place] == Some(units.map(f32::to_bits))
+    /// The sixteen rows `place`, if they are cut into multiples of these units.
+    pub fn get(&self, place: usize, units: &[f32; ROWS]) -> Option<&Columns> {
+        let same = self.units[place] == Some(units.map(f32::to_bits));
+        same.then(|| &self.tiles.slice().as_chunks().0[place])
     }
 
     /// Asks for a share, `number` of so many, of where rows will be put.
@@ -80,29 +62,17 @@ impl Cut {
     }
 
     /// Cuts rows into multiples of `units`.
-    fn put(&mut self, way: Way, rows: &[[f32; WIDE]], units: &[[f32; ROWS]]) {
-        self.way = way;
+    fn put(&mut self, rows: &[[f32; WIDE]], units: &[[f32; ROWS]]) {
         let matrix = ArrayView2::from_shape((rows.len(), WIDE), rows.as_flattened());
         let matrix = matrix.expect("whole rows");
         if self.tiles.slice().is_empty() {
-            self.tiles = Aligned::zeros(self.units.len().next_multiple_of(2) * COLUMNS);
+            self.tiles = Aligned::zeros(self.units.len() * COLUMNS);
         }
-        let tiles = self.tiles.slice_mut();
-        for (place, units) in units.chunks(2).enumerate() {
-            let first = place * STRIP;
-            let lines = |from: usize, to: usize| first + from..rows.len().min(first + to);
-            let out = &mut tiles[2 * place * COLUMNS..][..WHOLES];
-            if way == Way::Ones {
-                make_whole(matrix, lines(0, STRIP), both(units), out);
-                continue;
-            }
-            let halves = out.as_chunks_mut().0.chunks_mut(1).zip(units);
-            for ((out, units), half) in halves.zip([0, ROWS]) {
-                cut_both(matrix, lines(half, half + ROWS), units, out);
-            }
-        }
-        for (kept, units) in self.units.iter_mut().zip(units) {
-            *kept = Some(units.map(f32::to_bits));
+        let tiles = self.tiles.slice_mut().as_chunks_mut().0;
+        for (place, first) in (0..rows.len()).step_by(ROWS).enumerate() {
+            let lines = first..(first + ROWS).min(rows.len());
+            cut_both(matrix, lines, &units[place], &mut tiles[place..=place]);
+            self.units[place] = Some(units[place].map(f32::to_bits));
         }
     }
 }
@@ -190,7 +160,7 @@ impl Block {
     pub fn step(
         &mut self,
         (columns, counted): (&InParts, [&Counted; 2]),
-        cut: Option<(Way, &[[f32; ROWS]])>,
+        units: Option<&[[f32; ROWS]]>,
         Step { keep, scale }: Step,
     ) {
         let before = self.states[0].nrows().div_ceil(DEPTH);
@@ -273,9 +243,9 @@ impl Block {
         }
         drop(set_up);
         clear(&mut memory);
-        if let Some((way, units)) = cut {
+        if let Some(units) = units {
             self.down
-                .put(way, self.rows.slice().as_chunks::<WIDE>().0, units);
+                .put(self.rows.slice().as_chunks::<WIDE>().0, units);
         }
     }
 }
@@ -299,11 +269,6 @@ fn strips<'a, 'b>(
         strips.map(|(strip, (few, rows))| (left.strip(strip), few, rows))
     });
     strips.filter(move |(_, few, _)| few.way() == way)
-}
-
-/// Those of two groups of sixteen; where there is only one, of that twice.
-fn both(units: &[[f32; ROWS]]) -> [&[f32; ROWS]; 2] {
-    [&units[0], &units[units.len() - 1]]
 }
 
 /// Of what those of the rows `range` of all weights, by sixteen, are made multiples.
@@ -346,11 +311,9 @@ pub(super) fn fields_down(
         let at = first - range.start;
         if by_ones {
             let lines = first..(first + STRIP).min(range.end);
-            for ((weights, down), out) in weights.iter().zip(table.chunks_mut(WHOLES)) {
-                match down.whole(first / ROWS, units) {
-                    Some(whole) => out.copy_from_slice(whole),
-                    None => make_whole(*weights, lines.clone(), both(units), out),
-                }
+            let both = [&units[0], &units[units.len() - 1]];
+            for ((weights, _), out) in weights.iter().zip(table.chunks_mut(WHOLES)) {
+                make_whole(*weights, lines.clone(), both, out);
             }
             for (_, few, rows) in strips(lefts, rows, Way::Ones) {
                 few.add_ones(table, &mut sums);
@@ -366,7 +329,7 @@ pub(super) fn fields_down(
                 let lines = first..(first + ROWS).min(range.end);
                 let tiles = all.as_chunks_mut().0;
                 let right = weights.iter().zip(tiles).map(|((weights, down), out)| {
-                    down.digits(first / ROWS, units).unwrap_or_else(|| {
+                    down.get(first / ROWS, units).unwrap_or_else(|| {
                         cut_both(*weights, lines.clone(), units, slice::from_mut(out));
                         out
                     })

@@ -69,12 +69,8 @@ impl Strips {
         [(rows[0], batch), (rows[1], chains)]
     }
 
-    /// How hidden states were multiplied last, and probably will be.
-    pub fn way_down(&self) -> Way {
-        if self.hidden.iter().any(|few| few.way() == Way::All) {
-            Way::All
-        } else {
-            Way::Ones
-        }
+    /// Whether there is a strip of hidden states of which all is multiplied.
+    pub fn needs_hidden_rows(&self) -> bool {
+        self.hidden.iter().any(|few| few.way() == Way::All)
     }
 }

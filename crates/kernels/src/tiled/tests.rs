@@ -251,17 +251,18 @@ fn rows_that_several_threads_cut_at_a_step_change_nothing() {
         let mut units = vec![[0.0; ROWS]; tiled.units.len()];
         units_of_rows(&tiled.blocks, 0..tiled.visible, &mut units);
         let cut = |tiled: &Tiled| {
-            let way = tiled.strips.way_down();
             let places = (0..).zip(&units);
             let found = tiled.blocks.iter().flat_map(|block| {
                 places
                     .clone()
-                    .filter(|(place, units)| block.down.is_there(way, *place, units))
+                    .filter(|(place, units)| block.down.get(*place, units).is_some())
             });
             found.count()
         };
         assert_eq!(cut(&alone), 0);
         let all = tiled.blocks.len() * units.len();
+        // Vectors cut them on the way down.
+        let most = if bytes::vectors() { all..all + 1 } else { most };
         assert!(
             most.contains(&(all - cut(&tiled))),
             "{} of {all}",
