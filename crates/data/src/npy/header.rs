@@ -100,7 +100,7 @@ impl Header {
             .filter(|_| descr.starts_with(['<', '>', '|', '=']))
             .ok_or_else(|| {
                 wrong(
-                    format!("values of type {descr}"),
+                    format!("values of type {}", descr.escape_debug()),
                     "save booleans, integers or floats of 16 to 64 bits, e.g. x.astype('float32')",
                 )
             })?;
