@@ -16,8 +16,9 @@ use crate::parts::processor::few as processor;
 use crate::parts::states::ON;
 use crate::parts::{BYTES, DEPTH, InParts, LESS, ROWS, STRIP, Sums, WIDTH};
 
-/// Numbers of 32 columns in one place of the inner dimension, times 1/256 of what they are multiples of: 2¹⁵ + that of one of the first sixteen in the
-/// low half, that of the sixteenth after it in the high half. Sums of both are made by two additions and a shift.
+/// Whole numbers of 32 columns in one place of the inner dimension, both digits in one: 2¹⁵ + that of one of the first
+/// sixteen in the low half, that of the sixteenth after it in the high half. Sums of both are made by two additions and a
+/// shift.
 pub(crate) type Whole = [u32; WIDTH];
 /// Digits of sixteen columns in four neighbouring places of the inner dimension: a byte each, by digit.
 pub(crate) type Fours = [[u32; WIDTH]; 2];
