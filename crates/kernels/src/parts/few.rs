@@ -29,6 +29,11 @@ pub(crate) const FOURS: usize = DEPTH / BYTES * 2 * WIDTH;
 pub(crate) const NONE: usize = WIDTH;
 /// Rows of lists have whole fours of entries: the last are filled up with what counts nothing.
 pub(crate) const AT_ONCE: usize = 4;
+/// What lists count in: the most bytes that an address is a multiple of by itself.
+pub(crate) const WORD: usize = 8;
+/// Of one [`Whole`] and one [`Fours`].
+pub(crate) const WHOLE_WORDS: usize = size_of::<Whole>() / WORD;
+pub(crate) const FOURS_WORDS: usize = size_of::<Fours>() / WORD;
 
 /// What low halves have more than they count.
 pub(crate) const BIAS: i32 = 1 << 15;
@@ -51,13 +56,13 @@ pub(crate) enum Way {
 /// What is not 0 in the rows of a matrix.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lists {
-    /// Places of the inner dimension; of fours the number of these.
+    /// Where the numbers of a place of the inner dimension begin in the table, or those of a four; in [words](WORD).
     pub places: Vec<u16>,
     /// Four digits each, where these are fours.
     pub digits: Vec<u32>,
     /// Where each row ends.
     pub ends: Vec<usize>,
-    /// What all places are below.
+    /// Of how many places or fours the table must have numbers.
     within: usize,
 }
 
@@ -67,17 +72,23 @@ impl Lists {
         start..self.ends[row]
     }
 
-    /// Places are below this.
     fn assert_within(&self, places: usize) {
         assert!(self.within <= places, "places are those of the table");
     }
 
-    fn clear(&mut self, within: usize) {
+    /// Begins anew, of so many places or fours, each of so many words.
+    fn clear(&mut self, within: usize, words: usize) {
+        assert!(fit(within, words), "places that can be listed");
         self.within = within;
         self.places.clear();
         self.digits.clear();
         self.ends.clear();
     }
+}
+
+/// Whether so many places of so many words each can be listed.
+fn fit(places: usize, words: usize) -> bool {
+    places * words <= 1 << u16::BITS
 }
 
 /// A strip of rows of a left matrix, as they are multiplied.
@@ -107,7 +118,8 @@ impl Few {
     pub fn list_states(&mut self, words: &[u64], each: usize) {
         self.depth = each;
         let on: u32 = words.iter().map(|word| word.count_ones()).sum();
-        let pays = f64::from(on) <= MOST_ONES * (words.len() * DEPTH) as f64;
+        let pays = f64::from(on) <= MOST_ONES * (words.len() * DEPTH) as f64
+            && fit(each * DEPTH + 1, WHOLE_WORDS);
         self.way = if pays { Way::Ones } else { Way::All };
         if pays {
             list_states(words, each, &mut self.lists);
@@ -139,11 +151,12 @@ impl Few {
         add_ones(&self.lists, table, sums);
     }
 
-    /// The sums of products of the rows and sixteen columns, where [fours](Way::Fours) are listed.
-    pub fn add_fours(&self, table: &[u32], sums: &mut Sums) {
+    /// The sums of products of the rows and 32 columns, where [fours](Way::Fours) are listed, by sixteen columns.
+    pub fn add_fours(&self, tables: &[u32], sums: &mut [Sums; 2]) {
         assert!(self.way == Way::Fours, "fours are listed");
-        let table = bytemuck::cast_slice(&table[..self.depth * FOURS]);
-        add_fours(&self.lists, table, sums);
+        let (first, second) = tables.split_at(self.depth * FOURS);
+        let second = &second[..self.depth * FOURS];
+        add_fours(&self.lists, [first, second].map(bytemuck::cast_slice), sums);
     }
 }
 
@@ -209,7 +222,7 @@ fn words_plainly(strip: &Strip) -> Option<Vec<u64>> {
 
 /// Lists the places that are on, of rows of so many words each.
 fn list_states(words: &[u64], each: usize, lists: &mut Lists) {
-    lists.clear(each * DEPTH + 1);
+    lists.clear(each * DEPTH + 1, WHOLE_WORDS);
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::vectors() {
         // SAFETY: the processor has these instructions, as was asked.
@@ -224,16 +237,20 @@ fn list_states_plainly(words: &[u64], each: usize, lists: &mut Lists) {
     for row in words.chunks(each) {
         let on = |place: &usize| row[place / DEPTH] >> (place % DEPTH) & 1 == 1;
         let places = (0..each * DEPTH).filter(on);
-        lists.places.extend(places.map(|place| place as u16));
+        lists
+            .places
+            .extend(places.map(|place| (place * WHOLE_WORDS) as u16));
         let end = lists.places.len().next_multiple_of(AT_ONCE);
-        lists.places.resize(end, (each * DEPTH) as u16);
+        lists
+            .places
+            .resize(end, (each * DEPTH * WHOLE_WORDS) as u16);
         lists.ends.push(end);
     }
 }
 
 /// Lists the fours that are not 0, unless there are more than `most`.
 fn list_fours(strip: &Strip, most: usize, lists: &mut Lists) -> bool {
-    lists.clear((strip.digits.len() * DEPTH / BYTES).max(1));
+    lists.clear((strip.digits.len() * DEPTH / BYTES).max(1), FOURS_WORDS);
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::vectors() {
         // SAFETY: the processor has these instructions, as was asked.
@@ -249,7 +266,8 @@ fn list_fours_plainly(strip: &Strip, most: usize, lists: &mut Lists) -> bool {
             let digits = strip.places(row, tile);
             for (four, digits) in digits.as_chunks::<BYTES>().0.iter().enumerate() {
                 if *digits != [0; BYTES] {
-                    lists.places.push((tile * DEPTH / BYTES + four) as u16);
+                    let four = tile * DEPTH / BYTES + four;
+                    lists.places.push((four * FOURS_WORDS) as u16);
                     lists.digits.push(u32::from_le_bytes(*digits));
                 }
             }
@@ -307,16 +325,29 @@ pub(crate) fn put_none(out: &mut [u32]) {
     out[..NONE].fill(BIAS.cast_unsigned());
 }
 
-/// Cuts at most sixteen columns, which are rows of `right`, into both digits, by fours of neighbours of the inner
-/// dimension; elements of columns do not lie side by side.
+/// Cuts at most 32 columns, which are rows of `right`, into both digits, by fours of neighbours of the inner dimension:
+/// sixteen columns after the others. Elements of columns do not lie side by side.
 pub(crate) fn cut_fours(
+    right: ArrayView2<f32>,
+    columns: Range<usize>,
+    units: [&[f32; ROWS]; 2],
+    out: &mut [u32],
+) {
+    let middle = columns.end.min(columns.start + ROWS);
+    let tables = out.chunks_mut(right.ncols().div_ceil(DEPTH) * FOURS);
+    let halves = [columns.start..middle, middle..columns.end];
+    for ((columns, units), out) in halves.into_iter().zip(units).zip(tables) {
+        cut_sixteen_by_fours(right, columns, units, out);
+    }
+}
+
+fn cut_sixteen_by_fours(
     right: ArrayView2<f32>,
     columns: Range<usize>,
     units: &[f32; ROWS],
     out: &mut [u32],
 ) {
     let factors = units.map(|unit| LESS / unit);
-    let out = &mut out[..right.ncols().div_ceil(DEPTH) * FOURS];
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::vectors() {
         // SAFETY: the processor has these instructions, as was asked.
@@ -374,7 +405,7 @@ fn add_ones_plainly(lists: &Lists, table: &[Whole], sums: &mut [Sums; 2]) {
             for column in 0..WIDTH {
                 let places = lists.places[lists.row(row)].iter();
                 let all = places.map(|place| {
-                    let both = table[usize::from(*place)][column];
+                    let both = table[usize::from(*place) / WHOLE_WORDS][column];
                     let low = i32::from(both as u16) - BIAS;
                     [low, both.cast_signed() >> 16][half]
                 });
@@ -386,35 +417,38 @@ fn add_ones_plainly(lists: &Lists, table: &[Whole], sums: &mut [Sums; 2]) {
     }
 }
 
-/// The sums of the products of the fours of each of the rows and sixteen columns.
-fn add_fours(lists: &Lists, table: &[Fours], sums: &mut Sums) {
-    lists.assert_within(table.len());
+/// The sums of the products of the fours of each of the rows and sixteen columns of each table.
+fn add_fours(lists: &Lists, tables: [&[Fours]; 2], sums: &mut [Sums; 2]) {
+    lists.assert_within(tables[0].len().min(tables[1].len()));
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::vectors() {
-        // SAFETY: the processor has these instructions, as was asked; places are those of the table.
-        unsafe { processor::add_fours(lists, table, sums) };
+        // SAFETY: the processor has these instructions, as was asked; places are those of the tables.
+        unsafe { processor::add_fours(lists, tables, sums) };
         return;
     }
-    add_fours_plainly(lists, table, sums);
+    add_fours_plainly(lists, tables, sums);
 }
 
 /// The plain twin.
-fn add_fours_plainly(lists: &Lists, table: &[Fours], sums: &mut Sums) {
-    for (row, sums) in (0..lists.ends.len()).zip(sums) {
-        for (digit, sums) in sums.iter_mut().enumerate() {
-            for (column, sum) in sums.iter_mut().enumerate() {
-                let products = lists.row(row).map(|at| {
-                    let right = table[usize::from(lists.places[at])][digit][column];
-                    let left = lists.digits[at].to_le_bytes().map(i32::from);
-                    let right = right
-                        .to_le_bytes()
-                        .map(|byte| i32::from(byte.cast_signed()));
-                    left.iter()
-                        .zip(right)
-                        .map(|(left, right)| left * right)
-                        .sum::<i32>()
-                });
-                *sum = products.fold(0, i32::wrapping_add);
+fn add_fours_plainly(lists: &Lists, tables: [&[Fours]; 2], sums: &mut [Sums; 2]) {
+    for (table, sums) in tables.into_iter().zip(sums) {
+        for (row, sums) in (0..lists.ends.len()).zip(sums) {
+            for (digit, sums) in sums.iter_mut().enumerate() {
+                for (column, sum) in sums.iter_mut().enumerate() {
+                    let products = lists.row(row).map(|at| {
+                        let four = usize::from(lists.places[at]) / FOURS_WORDS;
+                        let right = table[four][digit][column];
+                        let left = lists.digits[at].to_le_bytes().map(i32::from);
+                        let right = right
+                            .to_le_bytes()
+                            .map(|byte| i32::from(byte.cast_signed()));
+                        left.iter()
+                            .zip(right)
+                            .map(|(left, right)| left * right)
+                            .sum::<i32>()
+                    });
+                    *sum = products.fold(0, i32::wrapping_add);
+                }
             }
         }
     }

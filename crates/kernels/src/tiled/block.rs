@@ -131,24 +131,26 @@ impl Block {
                     }
                 }
             }
-            for (half, within) in range.clone().step_by(ROWS).enumerate() {
-                let range = within..range.end.min(within + ROWS);
-                let (units, scales, sums) = (&units[half], &scales[half], &mut sums[half]);
-                if by_fours {
-                    cut_fours(columns, range.clone(), units, table);
-                    for (_, few, rows) in strips(lefts, rows, Way::Fours) {
-                        few.add_fours(table, sums);
-                        put_sums(scales, sums, first + within, rows);
+            if by_fours {
+                cut_fours(columns, range.clone(), units.each_ref(), table);
+                for (_, few, rows) in strips(lefts, rows, Way::Fours) {
+                    few.add_fours(table, &mut sums);
+                    for (half, within) in range.clone().step_by(ROWS).enumerate() {
+                        put_sums(&scales[half], &sums[half], first + within, rows);
                     }
                 }
-                if by_all {
-                    let tiles = all.as_chunks_mut().0;
-                    cut_both(columns, range, units, tiles);
-                    let right: Vec<_> = tiles.iter().collect();
-                    for (left, _, rows) in strips(lefts, rows, Way::All) {
-                        multiply_both(&set_up, rows.len(), left, &right, sums);
-                        put_sums(scales, sums, first + within, rows);
-                    }
+            }
+            if !by_all {
+                continue;
+            }
+            for (half, within) in range.clone().step_by(ROWS).enumerate() {
+                let range = within..range.end.min(within + ROWS);
+                let tiles = all.as_chunks_mut().0;
+                cut_both(columns, range, &units[half], tiles);
+                let right: Vec<_> = tiles.iter().collect();
+                for (left, _, rows) in strips(lefts, rows, Way::All) {
+                    multiply_both(&set_up, rows.len(), left, &right, &mut sums[half]);
+                    put_sums(&scales[half], &sums[half], first + within, rows);
                 }
             }
         }

@@ -49,8 +49,8 @@ proptest! {
             prop_assert!(packed.is_some() || !states);
             let mut lists = [Lists::default(), Lists::default()];
             let fits = list_fours(&strip, most, &mut lists[0]);
-            lists[1].clear(lists[0].within);
-        prop_assert_eq!(fits, list_fours_plainly(&strip, most, &mut lists[1]));
+            lists[1].clear(lists[0].within, FOURS_WORDS);
+            prop_assert_eq!(fits, list_fours_plainly(&strip, most, &mut lists[1]));
             prop_assert_eq!(&lists[0], &lists[1]);
         }
     }
@@ -60,7 +60,7 @@ proptest! {
         let words = any_words(rows, each, seed);
         let mut lists = [Lists::default(), Lists::default()];
         list_states(&words, each, &mut lists[0]);
-        lists[1].clear(lists[0].within);
+        lists[1].clear(lists[0].within, WHOLE_WORDS);
         list_states_plainly(&words, each, &mut lists[1]);
         prop_assert_eq!(&lists[0], &lists[1]);
     }
@@ -87,11 +87,14 @@ proptest! {
             make_whole_plainly(right, range.clone(), &factors, &mut whole[1]);
             prop_assert_eq!(&whole[0], &whole[1]);
         }
-        let range = first..columns.min(first + ROWS);
-        let mut fours = [vec![7; depth * FOURS], vec![9; depth * FOURS]];
+        let mut fours = [vec![7; 2 * depth * FOURS], vec![9; 2 * depth * FOURS]];
         if columns > 1 {
-            cut_fours(turned.t(), range.clone(), &units[0], &mut fours[0]);
-            cut_fours_plainly(turned.t(), range, &units[0].map(|unit| LESS / unit), &mut fours[1]);
+            cut_fours(turned.t(), range.clone(), both, &mut fours[0]);
+            let middle = range.end.min(first + ROWS);
+            let halves = [first..middle, middle..range.end];
+            for ((range, units), out) in halves.into_iter().zip(units).zip(fours[1].chunks_mut(depth * FOURS)) {
+                cut_fours_plainly(turned.t(), range, &units.map(|unit| LESS / unit), out);
+            }
             prop_assert_eq!(&fours[0], &fours[1]);
         }
     }
@@ -123,14 +126,15 @@ proptest! {
             }
         } else {
             prop_assert!(list_fours(&strip, usize::MAX, &mut lists));
-            for (half, found) in found.iter_mut().enumerate().take(columns.div_ceil(ROWS)) {
-                let mut table = vec![7; depth * FOURS];
-                cut_fours(right, half * ROWS..columns.min((half + 1) * ROWS), &units, &mut table);
-                let table = bytemuck::cast_slice(&table);
-                add_fours(&lists, table, found);
-                let mut plain = found.map(|sums| sums.map(|_| [9; WIDTH]));
-                add_fours_plainly(&lists, table, &mut plain);
-                prop_assert_eq!(&found[..rows], &plain[..rows]);
+            let mut tables = vec![7; 2 * depth * FOURS];
+            cut_fours(right, 0..columns, [&units; 2], &mut tables);
+            let (first, second) = tables.split_at(depth * FOURS);
+            let tables = [first, second].map(bytemuck::cast_slice);
+            add_fours(&lists, tables, &mut found);
+            let mut plain = found.map(|sums| sums.map(|sums| sums.map(|_| [9; WIDTH])));
+            add_fours_plainly(&lists, tables, &mut plain);
+            for half in 0..2 {
+                prop_assert_eq!(&found[half][..rows], &plain[half][..rows]);
             }
         }
         // What they count, of 256 times the one and the other, is that of products of tiles.
@@ -166,4 +170,27 @@ fn what_is_listed_is_what_pays() {
     // Two digits are not listed.
     let values = digits(30, 200, false, 20, 1) * 0.77;
     assert_eq!(way(&values), Way::All);
+}
+
+#[test]
+fn states_are_listed_up_to_the_last_place_that_a_list_can_name() {
+    for (each, way) in [(127, Way::Ones), (128, Way::All)] {
+        let mut words = vec![0; each];
+        words[each - 1] = 1 << 63;
+        let mut few = Few::none();
+        few.list_states(&words, each);
+        assert_eq!(few.way(), way);
+        if way == Way::Ones {
+            let mut table = vec![0; each * WHOLES + NONE];
+            put_none(&mut table[each * WHOLES..]);
+            // 3 in the low half of the last place, 5 in the high one.
+            table[each * WHOLES - NONE..each * WHOLES].fill((BIAS.cast_unsigned() + 3) | 5 << 16);
+            let mut sums = [[[[7; WIDTH]; 2]; STRIP]; 2];
+            few.add_ones(&table, &mut sums);
+            assert_eq!(
+                [sums[0][0], sums[1][0]],
+                [[[3; WIDTH], [-3; WIDTH]], [[5; WIDTH], [-5; WIDTH]]]
+            );
+        }
+    }
 }

@@ -1,20 +1,22 @@
 //! Products by what is not 0, by AVX-512.
 
 use std::arch::x86_64::{
-    __m512i, _mm_loadu_si128, _mm256_storeu_si256, _mm512_add_epi16, _mm512_add_epi32,
-    _mm512_broadcast_i32x4, _mm512_castps_si512, _mm512_cmpeq_epi8_mask, _mm512_cvtepi32_epi16,
-    _mm512_cvtps_epi32, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_maskz_compress_epi16,
-    _mm512_maskz_compress_epi32, _mm512_mul_ps, _mm512_permutexvar_epi8, _mm512_set1_epi8,
-    _mm512_set1_epi16, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
-    _mm512_shuffle_epi32, _mm512_slli_epi32, _mm512_srai_epi32, _mm512_storeu_si512,
-    _mm512_sub_epi32, _mm512_test_epi8_mask, _mm512_test_epi32_mask, _mm512_xor_si512,
+    __m512i, _mm256_storeu_si256, _mm512_add_epi16, _mm512_add_epi32, _mm512_castps_si512,
+    _mm512_cmpeq_epi8_mask, _mm512_cvtepi32_epi16, _mm512_cvtps_epi32, _mm512_dpbusd_epi32,
+    _mm512_dpwssd_epi32, _mm512_fmadd_ps, _mm512_maskz_compress_epi16, _mm512_maskz_compress_epi32,
+    _mm512_mul_ps, _mm512_permutexvar_epi8, _mm512_set1_epi8, _mm512_set1_epi16, _mm512_set1_epi32,
+    _mm512_set1_ps, _mm512_setzero_si512, _mm512_shuffle_epi32, _mm512_slli_epi32,
+    _mm512_storeu_si512, _mm512_sub_epi32, _mm512_test_epi8_mask, _mm512_test_epi32_mask,
+    _mm512_xor_si512,
 };
 use std::ops::Range;
 
 use ndarray::ArrayView2;
 
 use super::{Rows, by_halves, load, lower_bytes, read, select, store, transpose, upper_bytes};
-use crate::parts::few::{AT_ONCE, BIAS, FOURS, Fours, Lists, Strip, WHOLES, Whole};
+use crate::parts::few::{
+    AT_ONCE, BIAS, FOURS, FOURS_WORDS, Fours, Lists, Strip, WHOLE_WORDS, WHOLES, WORD, Whole,
+};
 use crate::parts::states::ON;
 use crate::parts::{BYTES, DEPTH, ROWS, Sums, WIDTH};
 
@@ -32,12 +34,12 @@ const PLACES: [u32; WIDTH] = {
 
 /// Places of half a word of states.
 const HALF: usize = DEPTH / 2;
-/// The first of these, two to a word.
+/// The first of these, as they are listed, two to a word.
 const FIRST: [u32; WIDTH] = {
     let mut places = [0; WIDTH];
     let mut place = 0;
     while place < WIDTH {
-        places[place] = ((2 * place) | ((2 * place + 1) << 16)) as u32;
+        places[place] = ((2 * place) | ((2 * place + 1) << 16)) as u32 * WHOLE_WORDS as u32;
         place += 1;
     }
     places
@@ -78,7 +80,7 @@ pub(in crate::parts) fn list_states(words: &[u64], each: usize, lists: &mut List
         for (word, place) in row.iter().zip((0..).step_by(DEPTH)) {
             for half in 0..2 {
                 let mask = (word >> (HALF * half)) as u32;
-                let start = (place + HALF * half) as u16;
+                let start = ((place + HALF * half) * WHOLE_WORDS) as u16;
                 let places = _mm512_add_epi16(first, _mm512_set1_epi16(start.cast_signed()));
                 let places = _mm512_maskz_compress_epi16(mask, places);
                 let out = &mut lists.places[end..end + HALF];
@@ -87,7 +89,7 @@ pub(in crate::parts) fn list_states(words: &[u64], each: usize, lists: &mut List
                 end += mask.count_ones() as usize;
             }
         }
-        lists.places[end..end + AT_ONCE].fill((each * DEPTH) as u16);
+        lists.places[end..end + AT_ONCE].fill((each * DEPTH * WHOLE_WORDS) as u16);
         end = end.next_multiple_of(AT_ONCE);
         lists.ends.push(end);
     }
@@ -98,7 +100,7 @@ pub(in crate::parts) fn list_states(words: &[u64], each: usize, lists: &mut List
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 pub(in crate::parts) fn list_fours(strip: &Strip, most: usize, lists: &mut Lists) -> bool {
     let order = read(&PLACES);
-    let first: [u32; WIDTH] = std::array::from_fn(|place| place as u32);
+    let first: [u32; WIDTH] = std::array::from_fn(|place| (place * FOURS_WORDS) as u32);
     let first = read(&first);
     // Vectors are written whole.
     let room = (strip.digits.len() + 1) * WIDTH + AT_ONCE;
@@ -114,10 +116,8 @@ pub(in crate::parts) fn list_fours(strip: &Strip, most: usize, lists: &mut Lists
             };
             let digits = _mm512_permutexvar_epi8(order, read(line));
             let there = _mm512_test_epi32_mask(digits, digits);
-            let places = _mm512_add_epi32(
-                first,
-                _mm512_set1_epi32((tile as u32 * WIDTH as u32).cast_signed()),
-            );
+            let start = (tile * WIDTH * FOURS_WORDS) as u32;
+            let places = _mm512_add_epi32(first, _mm512_set1_epi32(start.cast_signed()));
             let places = _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(there, places));
             let digits = _mm512_maskz_compress_epi32(there, digits);
             let out_places = &mut lists.places[end..end + WIDTH];
@@ -219,21 +219,33 @@ pub(in crate::parts) fn cut_fours(
     }
 }
 
+/// What begins at a place of a table.
+///
+/// # Safety
+/// There something begins.
+#[inline]
+unsafe fn at<T>(table: &[T], place: u64) -> &T {
+    // SAFETY: the caller's.
+    unsafe { &*table.as_ptr().byte_add(place as usize * WORD) }
+}
+
 /// [`crate::parts::few::add_ones_plainly`].
 ///
 /// # Safety
 /// Places are those of the table.
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512vnni")]
 pub(in crate::parts) unsafe fn add_ones(lists: &Lists, table: &[Whole], sums: &mut [Sums; 2]) {
     let mut start = 0;
+    // Once the high half and nothing of the low: one instruction for a shift and an addition.
+    let high = _mm512_set1_epi32(1 << 16);
     let [low_sums, high_sums] = sums;
     for ((end, low_out), high_out) in lists.ends.iter().zip(low_sums).zip(high_sums) {
         let mut all = [[_mm512_setzero_si512(); 2]; AT_ONCE];
         let add = |sums: &mut [__m512i; 2], place: u64| {
             // SAFETY: the caller's.
-            let both = read(unsafe { table.get_unchecked(place as usize) });
+            let both = read(unsafe { at(table, place) });
             sums[0] = _mm512_add_epi32(sums[0], both);
-            sums[1] = _mm512_add_epi32(sums[1], _mm512_srai_epi32::<16>(both));
+            sums[1] = _mm512_dpwssd_epi32(sums[1], both, high);
         };
         for four in lists.places[start..*end].as_chunks::<AT_ONCE>().0 {
             // One load for all four: as many loads as places would take twice as long.
@@ -258,20 +270,23 @@ pub(in crate::parts) unsafe fn add_ones(lists: &Lists, table: &[Whole], sums: &m
 /// [`crate::parts::few::add_fours_plainly`].
 ///
 /// # Safety
-/// Places are those of the table.
+/// Places are those of the tables.
 #[target_feature(enable = "avx512f,avx512vnni")]
-pub(in crate::parts) unsafe fn add_fours(lists: &Lists, table: &[Fours], sums: &mut Sums) {
+pub(in crate::parts) unsafe fn add_fours(
+    lists: &Lists,
+    tables: [&[Fours]; 2],
+    sums: &mut [Sums; 2],
+) {
     let mut start = 0;
-    for (end, sums) in lists.ends.iter().zip(sums) {
+    let [low_sums, high_sums] = sums;
+    for ((end, low_out), high_out) in lists.ends.iter().zip(low_sums).zip(high_sums) {
         let places = lists.places[start..*end].as_chunks::<AT_ONCE>().0;
         let digits = lists.digits[start..*end].as_chunks::<AT_ONCE>().0;
-        let mut all = [[_mm512_setzero_si512(); 2]; AT_ONCE];
+        let mut all = [[[_mm512_setzero_si512(); 2]; 2]; AT_ONCE];
         for (places, digits) in places.iter().zip(digits) {
-            // One load for all four: there are two for each of them already.
+            // One load for all four: there are four for each of them already.
             let places: u64 = bytemuck::pod_read_unaligned(bytemuck::bytes_of(places));
-            // SAFETY: 16 bytes are read.
-            let digits = unsafe { _mm_loadu_si128(digits.as_ptr().cast()) };
-            let digits = _mm512_broadcast_i32x4(digits);
+            let digits = four_times(digits);
             let digits = [
                 _mm512_shuffle_epi32::<0x00>(digits),
                 _mm512_shuffle_epi32::<0x55>(digits),
@@ -280,19 +295,38 @@ pub(in crate::parts) unsafe fn add_fours(lists: &Lists, table: &[Fours], sums: &
             ];
             for ((number, sums), digits) in all.iter_mut().enumerate().zip(digits) {
                 let place = places.to_le() >> (16 * number) & 0xffff;
-                // SAFETY: the caller's.
-                let right = unsafe { table.get_unchecked(place as usize) };
-                for (sum, right) in sums.iter_mut().zip(right) {
-                    *sum = _mm512_dpbusd_epi32(*sum, digits, read(right));
+                for (table, sums) in tables.iter().zip(sums) {
+                    // SAFETY: the caller's.
+                    let right = unsafe { at(table, place) };
+                    for (sum, right) in sums.iter_mut().zip(right) {
+                        *sum = _mm512_dpbusd_epi32(*sum, digits, read(right));
+                    }
                 }
             }
         }
-        for (digit, out) in sums.iter_mut().enumerate() {
-            let sum = together(all.map(|sums| sums[digit]));
-            store(bytemuck::cast_mut(out), sum);
+        for (half, out) in [low_out, high_out].into_iter().enumerate() {
+            for (digit, out) in out.iter_mut().enumerate() {
+                let sum = together(all.map(|sums| sums[half][digit]));
+                store(bytemuck::cast_mut(out), sum);
+            }
         }
         start = *end;
     }
+}
+
+/// Four numbers, four times: one load, of which the compiler would make four if it saw what becomes of them.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn four_times(numbers: &[u32; AT_ONCE]) -> __m512i {
+    let out;
+    // SAFETY: 16 bytes are read.
+    unsafe {
+        std::arch::asm!(
+            "vbroadcasti32x4 {out}, [{from}]", out = lateout(zmm_reg) out, from = in(reg) numbers,
+            options(pure, readonly, nostack, preserves_flags),
+        );
+    }
+    out
 }
 
 #[inline]
