@@ -1,8 +1,8 @@
 //! The restricted Boltzmann machine: parameters, energies, conditionals, propagation.
 
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, s};
 use resrel_kernels::{
-    BitRows, Draw, Precision, Purpose, Stream, Workers, conditional, product, softplus,
+    BitRows, Draw, Precision, Purpose, Stream, Workers, conditional, product, softplus_sum,
 };
 
 use crate::config::InitialVisibleBias;
@@ -10,6 +10,8 @@ use crate::{Inputs, NextInput, TrainingConfig};
 
 /// Observations that are propagated together: bounds the memory, and cuts the work into tasks.
 const CHUNK: usize = 1_000;
+/// Rows of which one thread makes a number each before it asks for more.
+const TOGETHER: usize = 50;
 
 /// A restricted Boltzmann machine with binary units.
 ///
@@ -157,7 +159,16 @@ impl Rbm {
     /// If the rows have not V elements.
     #[must_use]
     pub fn free_energy(&self, workers: &Workers, visible: ArrayView2<f32>) -> Array1<f64> {
-        let mut field = Array2::zeros((visible.nrows(), self.hidden()));
+        self.free_energy_of(
+            workers,
+            visible,
+            self.hidden_fields(workers, visible).view(),
+        )
+    }
+
+    /// vᵀ W of each row: the fields of hidden units without their bias.
+    pub(crate) fn hidden_fields(&self, workers: &Workers, visible: ArrayView2<f32>) -> Array2<f32> {
+        let mut fields = Array2::zeros((visible.nrows(), self.hidden()));
         product(
             workers,
             Precision::Single,
@@ -165,16 +176,48 @@ impl Rbm {
             1.0,
             visible,
             self.weights.view(),
-            field.view_mut(),
+            fields.view_mut(),
         );
-        let rows = visible.outer_iter().zip(field.outer_iter());
-        rows.map(|(v, field)| {
+        fields
+    }
+
+    /// [`Rbm::free_energy`] with the [fields](Rbm::hidden_fields) that the rows give.
+    pub(crate) fn free_energy_of(
+        &self,
+        workers: &Workers,
+        visible: ArrayView2<f32>,
+        fields: ArrayView2<f32>,
+    ) -> Array1<f64> {
+        rows_to_numbers(workers, visible.nrows(), |row| {
             let linear = |(v, a): (&f32, &f32)| f64::from(*v) * f64::from(*a);
-            let soft = |(x, b): (&f32, &f32)| softplus(f64::from(*x) + f64::from(*b));
-            -v.iter().zip(&self.visible_bias).map(linear).sum::<f64>()
-                - field.iter().zip(&self.hidden_bias).map(soft).sum::<f64>()
+            let units = visible.row(row).into_iter().zip(&self.visible_bias);
+            -units.map(linear).sum::<f64>() - softplus_sum(&self.with_bias(fields.row(row)))
         })
-        .collect()
+    }
+
+    /// How much the free energy of each row grows when `change(row)` is added to one of its visible units, from the
+    /// [fields](Rbm::hidden_fields) before: without another product.
+    pub(crate) fn free_energy_growth(
+        &self,
+        workers: &Workers,
+        fields: ArrayView2<f32>,
+        change: impl Fn(usize) -> (usize, f32) + Send + Sync,
+    ) -> Array1<f64> {
+        rows_to_numbers(workers, fields.nrows(), |row| {
+            let (unit, change) = change(row);
+            let mut fields = self.with_bias(fields.row(row));
+            let before = softplus_sum(&fields);
+            for (x, w) in fields.iter_mut().zip(self.weights.row(unit)) {
+                *x += f64::from(change) * f64::from(*w);
+            }
+            let linear = f64::from(change) * f64::from(self.visible_bias[unit]);
+            before - linear - softplus_sum(&fields)
+        })
+    }
+
+    fn with_bias(&self, fields: ArrayView1<f32>) -> Vec<f64> {
+        let both = |(x, b): (&f32, &f32)| f64::from(*x) + f64::from(*b);
+        fields.iter().zip(&self.hidden_bias).map(both).collect()
     }
 
     /// The most probable hidden state of each observation: bit j is 1 where P(h_j = 1 | v) > 0.5,
@@ -284,6 +327,22 @@ impl Rbm {
         });
         packed
     }
+}
+
+/// `number` of each row.
+pub(crate) fn rows_to_numbers(
+    workers: &Workers,
+    rows: usize,
+    number: impl Fn(usize) -> f64 + Send + Sync,
+) -> Array1<f64> {
+    let mut numbers = Array1::zeros(rows);
+    let all = numbers.as_slice_mut().expect("one vector");
+    workers.for_each_chunk(all, TOGETHER, |chunk, numbers| {
+        for (row, out) in (chunk * TOGETHER..).zip(numbers) {
+            *out = number(row);
+        }
+    });
+    numbers
 }
 
 /// Largest magnitude among these; NaN if one is NaN.

@@ -224,12 +224,6 @@ pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
-/// ln(1 + eˣ), without overflow.
-#[must_use]
-pub fn softplus(x: f64) -> f64 {
-    x.max(0.0) + (-x.abs()).exp().ln_1p()
-}
-
 /// The vector instructions in use on this machine, and the graphics card. Results repeat bit by bit on machines that
 /// give the same name.
 #[must_use]

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ndarray::{Array1, Array2, ArrayView1};
 use resrel_kernels::{
-    Draw, Precision, Purpose, Stream, StreamRng, Workers, conditional, product, sigmoid, softplus,
+    Draw, Precision, Purpose, Stream, StreamRng, Workers, conditional, product, sigmoid,
+    softplus_sum,
 };
 use serde::{Deserialize, Serialize};
 
@@ -186,8 +187,7 @@ impl Rbm {
             return Ok(None);
         }
         let weights: Vec<f64> = parts.into_iter().flatten().collect();
-        let start = self.hidden() as f64 * std::f64::consts::LN_2
-            + base.iter().map(|a| softplus(*a)).sum::<f64>();
+        let start = self.hidden() as f64 * std::f64::consts::LN_2 + softplus_sum(&base.to_vec());
         Ok(Some(mean_weight(&weights, start)))
     }
 }
@@ -235,6 +235,8 @@ impl Annealing<'_> {
         let mut weights = vec![0.0; count];
         let mut field = Array2::<f32>::zeros((count, hidden));
         let mut means = Array2::<f32>::zeros((count, visible));
+        // Fields of one run's hidden units at both temperatures.
+        let (mut before, mut after) = (vec![0.0; hidden], vec![0.0; hidden]);
         for (step, pair) in (1_u64..).zip(self.betas.windows(2)) {
             let (from, to) = (pair[0], pair[1]);
             let machine = self.rbm.weights.view();
@@ -256,12 +258,14 @@ impl Annealing<'_> {
                     .sum();
                 *weight += (to - from) * linear;
                 let rng = &mut rngs[run];
-                for (x, b) in field.row_mut(run).iter_mut().zip(&self.rbm.hidden_bias) {
+                let units = field.row_mut(run).into_iter().zip(&self.rbm.hidden_bias);
+                for (unit, (x, b)) in units.enumerate() {
                     let y = f64::from(*x + *b);
-                    *weight += softplus(to * y) - softplus(from * y);
+                    (before[unit], after[unit]) = (from * y, to * y);
                     let on = rng.uniform() < f64::from(sigmoid((to * y) as f32));
                     *x = f32::from(u8::from(on));
                 }
+                *weight += softplus_sum(&after) - softplus_sum(&before);
             }
             let bias: Array1<f32> = self
                 .rbm

@@ -1,7 +1,7 @@
 //! Exact likelihood of machines small enough to enumerate.
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
-use resrel_kernels::{Workers, softplus};
+use resrel_kernels::{Workers, softplus_sum};
 
 use crate::{Error, Rbm};
 
@@ -73,7 +73,7 @@ fn log_sum_of_task(
         linear += own[unit];
     }
     let term = |linear: f64, field: &ndarray::Array1<f64>| {
-        linear + field.iter().map(|x| softplus(*x)).sum::<f64>()
+        linear + softplus_sum(field.as_slice().expect("one vector"))
     };
     let mut total = term(linear, &field);
     let mut gray = 0_usize;
