@@ -171,8 +171,8 @@ impl Tiled {
     pub fn take_up(&mut self, workers: &Workers, batch: Batch) {
         assert_eq!(batch.dim(), (self.batch, self.visible), "a mini-batch");
         let counted = batch.is_counted();
-        self.put(workers, counted, |group, (sides, turned, sums)| {
-            batch.put(sides, turned.as_deref_mut(), group, sums);
+        self.put(workers, counted, |group, (sides, place, sums)| {
+            batch.put(sides, place.take(), group, sums);
         });
     }
 
@@ -250,8 +250,7 @@ impl Tiled {
         let columns = &mut self.visible_units[self.now].columns;
         let sides = sides(&mut self.chains, columns, order());
         let counts = bytes::vectors() && matches!(phase, Phase::Sampled(_));
-        let turned = self.counted.begin(counts);
-        let mut sides: Vec<_> = sides.into_iter().zip(turned).collect();
+        let mut sides: Vec<_> = sides.into_iter().zip(self.counted.begin(counts)).collect();
         let parts = sides
             .chunks_mut(PAIRED / DEPTH)
             .zip(sums.chunks_mut(PAIRED))
@@ -302,8 +301,8 @@ impl Tiled {
                     );
                     sums.copy_from_slice(&count(samples.view())[..range.len()]);
                     let samples = Packed(samples.view());
-                    for (word, (sides, turned)) in sides.iter_mut().enumerate() {
-                        put_states(sides, turned.as_deref_mut(), (samples, word), before);
+                    for (word, (sides, place)) in sides.iter_mut().enumerate() {
+                        put_states(sides, place.take(), (samples, word), before);
                     }
                 }
             }
@@ -349,17 +348,19 @@ impl Tiled {
         let bias = bias.as_slice().expect("a standard layout is a slice");
         let (batch, hidden) = (self.batch, self.hidden);
         let parts = rows.start / batch..rows.end.div_ceil(batch);
-        let [mini_batch, coming] = {
-            let [first, second] = &mut self.visible_units;
-            if self.now == 0 {
-                [first, second]
-            } else {
-                [second, first]
-            }
+        let [first, second] = &mut self.visible_units;
+        let [mini_batch, coming] = if self.now == 0 {
+            [first, second]
+        } else {
+            [second, first]
         };
-        let visible = [&mini_batch.rows, &self.chains];
-        self.strips.look_at_visible(workers, &parts, visible);
-        let lefts = &self.strips.visible(visible)[parts.clone()];
+        let units = [
+            (&mut mini_batch.rows, &mini_batch.counted),
+            (&mut self.chains, &self.counted),
+        ];
+        self.strips.look_at_visible(workers, &parts, units);
+        let lefts = self.strips.visible([&mini_batch.rows, &self.chains]);
+        let lefts = &lefts[parts.clone()];
         let (columns, fits) = (&mini_batch.columns, self.fits);
         let counted = [&mini_batch.counted, &self.counted];
         let mut groups = next.map_or(Vec::new(), |next| coming.groups(next.is_counted()));
@@ -428,15 +429,14 @@ impl Tiled {
             for (block, sums, _) in blocks {
                 block.step((columns, counted), units, step);
                 let [data, chains] = block.states.each_ref().map(|states| count(states.view()));
-                let differences = data.iter().zip(chains).map(|(data, chains)| data - chains);
-                for (sum, difference) in sums.iter_mut().zip(differences) {
-                    *sum = difference;
+                for (sum, (data, chains)) in sums.iter_mut().zip(data.iter().zip(chains)) {
+                    *sum = data - chains;
                 }
             }
         };
-        let put = |group, (sides, turned, sums): &mut Group| {
+        let put = |group, (sides, place, sums): &mut Group| {
             if let Some(next) = next {
-                next.put(sides, turned.as_deref_mut(), group, sums);
+                next.put(sides, place.take(), group, sums);
             }
         };
         workers.for_each_chunk_then((&mut blocks, together), blocks_up, &mut groups, put);

@@ -62,6 +62,8 @@ pub(crate) struct Lists {
     pub digits: Vec<u32>,
     /// Where each row ends.
     pub ends: Vec<usize>,
+    /// Which places of each tile are listed, or which fours, bit by bit.
+    pub used: Vec<u64>,
     /// Of how many places or fours the table must have numbers.
     within: usize,
 }
@@ -76,10 +78,12 @@ impl Lists {
         assert!(self.within <= places, "places are those of the table");
     }
 
-    /// Begins anew, of so many places or fours, each of so many words.
-    fn clear(&mut self, within: usize, words: usize) {
+    /// Begins anew, of so many tiles, and so many places or fours, each of so many words.
+    fn clear(&mut self, tiles: usize, within: usize, words: usize) {
         assert!(fit(within, words), "places that can be listed");
         self.within = within;
+        self.used.clear();
+        self.used.resize(tiles, 0);
         self.places.clear();
         self.digits.clear();
         self.ends.clear();
@@ -142,6 +146,21 @@ impl Few {
         if list_fours(&strip, most as usize, &mut self.lists) {
             self.way = Way::Fours;
         }
+    }
+
+    /// Which places, or fours, of each tile are listed in some of the strips that are multiplied in this way; `None` if there
+    /// is no such strip.
+    pub fn used<'a>(all: impl Iterator<Item = &'a Self>, way: Way) -> Option<Vec<u64>> {
+        let lists = all.filter(|few| few.way == way).map(|few| &few.lists);
+        lists.fold(None, |used: Option<Vec<u64>>, lists| {
+            let Some(mut used) = used else {
+                return Some(lists.used.clone());
+            };
+            for (used, more) in used.iter_mut().zip(&lists.used) {
+                *used |= more;
+            }
+            Some(used)
+        })
     }
 
     /// The sums of products of the rows and 32 columns, where states are [listed](Way::Ones), by sixteen columns.
@@ -222,7 +241,12 @@ fn words_plainly(strip: &Strip) -> Option<Vec<u64>> {
 
 /// Lists the places that are on, of rows of so many words each.
 fn list_states(words: &[u64], each: usize, lists: &mut Lists) {
-    lists.clear(each * DEPTH + 1, WHOLE_WORDS);
+    lists.clear(each, each * DEPTH + 1, WHOLE_WORDS);
+    for row in words.chunks(each) {
+        for (used, word) in lists.used.iter_mut().zip(row) {
+            *used |= word;
+        }
+    }
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::vectors() {
         // SAFETY: the processor has these instructions, as was asked.
@@ -250,7 +274,8 @@ fn list_states_plainly(words: &[u64], each: usize, lists: &mut Lists) {
 
 /// Lists the fours that are not 0, unless there are more than `most`.
 fn list_fours(strip: &Strip, most: usize, lists: &mut Lists) -> bool {
-    lists.clear((strip.digits.len() * DEPTH / BYTES).max(1), FOURS_WORDS);
+    let tiles = strip.digits.len();
+    lists.clear(tiles, (tiles * DEPTH / BYTES).max(1), FOURS_WORDS);
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::vectors() {
         // SAFETY: the processor has these instructions, as was asked.
@@ -266,6 +291,7 @@ fn list_fours_plainly(strip: &Strip, most: usize, lists: &mut Lists) -> bool {
             let digits = strip.places(row, tile);
             for (four, digits) in digits.as_chunks::<BYTES>().0.iter().enumerate() {
                 if *digits != [0; BYTES] {
+                    lists.used[tile] |= 1 << four;
                     let four = tile * DEPTH / BYTES + four;
                     lists.places.push((four * FOURS_WORDS) as u16);
                     lists.digits.push(u32::from_le_bytes(*digits));
@@ -283,23 +309,25 @@ fn list_fours_plainly(strip: &Strip, most: usize, lists: &mut Lists) -> bool {
     true
 }
 
-/// Makes numbers of at most 32 columns, which are rows of `right`, whole: place by place of the inner dimension. What counts
-/// nothing is to follow ([`put_none`]).
+/// Makes numbers of at most 32 columns, which are rows of `right`, whole: place by place of the inner dimension, where a place
+/// is used; what lies at others then means nothing. What counts nothing is to follow ([`put_none`]).
 pub(crate) fn make_whole(
     right: ArrayView2<f32>,
     columns: Range<usize>,
     units: [&[f32; ROWS]; 2],
+    used: &[u64],
     out: &mut [u32],
 ) {
     let factors = units.map(|units| units.map(|unit| LESS / unit));
-    let out = &mut out[..right.ncols().div_ceil(DEPTH) * WHOLES];
+    let out = &mut out[..used.len() * WHOLES];
+    assert_eq!(used.len(), right.ncols().div_ceil(DEPTH), "all tiles");
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::vectors() {
         // SAFETY: the processor has these instructions, as was asked.
-        unsafe { processor::make_whole(right, columns, &factors, out) };
+        unsafe { processor::make_whole(right, columns, &factors, used, out) };
         return;
     }
-    make_whole_plainly(right, columns, &factors, out);
+    make_whole_plainly(right, columns, &factors, used, out);
 }
 
 /// The plain twin.
@@ -307,9 +335,11 @@ fn make_whole_plainly(
     right: ArrayView2<f32>,
     columns: Range<usize>,
     factors: &[[f32; ROWS]; 2],
+    used: &[u64],
     out: &mut [u32],
 ) {
-    for (place, out) in out.as_chunks_mut::<WIDTH>().0.iter_mut().enumerate() {
+    let places = out.as_chunks_mut::<WIDTH>().0.iter_mut().enumerate();
+    for (place, out) in places.filter(|(place, _)| is_used(used, place / DEPTH, place % DEPTH)) {
         for (column, out) in out.iter_mut().enumerate() {
             let [low, high] = [0, 1].map(|half| {
                 let at = (columns.start + half * WIDTH + column, place);
@@ -320,24 +350,31 @@ fn make_whole_plainly(
     }
 }
 
+fn is_used(used: &[u64], tile: usize, place: usize) -> bool {
+    used[tile] >> place & 1 == 1
+}
+
 /// Puts the last of a table of whole numbers: what counts nothing.
 pub(crate) fn put_none(out: &mut [u32]) {
     out[..NONE].fill(BIAS.cast_unsigned());
 }
 
 /// Cuts at most 32 columns, which are rows of `right`, into both digits, by fours of neighbours of the inner dimension:
-/// sixteen columns after the others. Elements of columns do not lie side by side.
+/// sixteen columns after the others; where a four is used, others then mean nothing. Elements of columns do not lie side by
+/// side.
 pub(crate) fn cut_fours(
     right: ArrayView2<f32>,
     columns: Range<usize>,
     units: [&[f32; ROWS]; 2],
+    used: &[u64],
     out: &mut [u32],
 ) {
+    assert_eq!(used.len(), right.ncols().div_ceil(DEPTH), "all tiles");
     let middle = columns.end.min(columns.start + ROWS);
-    let tables = out.chunks_mut(right.ncols().div_ceil(DEPTH) * FOURS);
+    let tables = out.chunks_mut(used.len() * FOURS);
     let halves = [columns.start..middle, middle..columns.end];
     for ((columns, units), out) in halves.into_iter().zip(units).zip(tables) {
-        cut_sixteen_by_fours(right, columns, units, out);
+        cut_sixteen_by_fours(right, columns, units, used, out);
     }
 }
 
@@ -345,16 +382,17 @@ fn cut_sixteen_by_fours(
     right: ArrayView2<f32>,
     columns: Range<usize>,
     units: &[f32; ROWS],
+    used: &[u64],
     out: &mut [u32],
 ) {
     let factors = units.map(|unit| LESS / unit);
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::vectors() {
         // SAFETY: the processor has these instructions, as was asked.
-        unsafe { processor::cut_fours(right, columns, &factors, out) };
+        unsafe { processor::cut_fours(right, columns, &factors, used, out) };
         return;
     }
-    cut_fours_plainly(right, columns, &factors, out);
+    cut_fours_plainly(right, columns, &factors, used, out);
 }
 
 /// The plain twin.
@@ -362,10 +400,15 @@ fn cut_fours_plainly(
     right: ArrayView2<f32>,
     columns: Range<usize>,
     factors: &[f32; ROWS],
+    used: &[u64],
     out: &mut [u32],
 ) {
-    let fours = bytemuck::cast_slice_mut::<u32, Fours>(out);
-    for (four, [first, second]) in fours.iter_mut().enumerate() {
+    const EACH: usize = DEPTH / BYTES;
+    let fours = bytemuck::cast_slice_mut::<u32, Fours>(out)
+        .iter_mut()
+        .enumerate();
+    let fours = fours.filter(|(four, _)| is_used(used, four / EACH, four % EACH));
+    for (four, [first, second]) in fours {
         for (column, factor) in factors.iter().enumerate() {
             let digits: [_; BYTES] = std::array::from_fn(|byte| {
                 let at = (columns.start + column, four * BYTES + byte);

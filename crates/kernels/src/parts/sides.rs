@@ -49,14 +49,9 @@ pub(crate) fn sides<'a>(
 }
 
 impl Sides<'_> {
-    /// Puts word `word` of `states` as rows alone.
-    pub fn put_rows_of_states(&mut self, states: Packed, word: usize) {
-        states.put_rows(word, &mut self.rows);
-    }
-
     /// Puts word `word` of `states`; columns to where `before` tiles of the inner dimension are before them.
     pub fn put_states(&mut self, states: Packed, word: usize, before: usize) {
-        self.put_rows_of_states(states, word);
+        states.put_rows(word, &mut self.rows);
         let starts = (word * DEPTH..).step_by(STRIP);
         for (column, (tiles, digits)) in starts.zip(&mut self.columns) {
             states.put_columns(column, None, (before, self.order), tiles);

@@ -1,6 +1,6 @@
 //! Mini-batches, and what they are taken up into.
 
-use ndarray::{Array1, ArrayView2, Axis};
+use ndarray::{Array1, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
 use pulp::Arch;
 
 use crate::bytes;
@@ -35,7 +35,7 @@ impl Batch<'_> {
     pub(super) fn put(
         &self,
         sides: &mut Sides,
-        turned: Option<&mut [Turned]>,
+        counted: Option<Place>,
         group: usize,
         sums: &mut [f32],
     ) {
@@ -48,23 +48,24 @@ impl Batch<'_> {
             Batch::States(states, chosen) => {
                 let words = chosen.iter().map(|row| states.row(*row)[group]);
                 let words = Array1::from_iter(words).insert_axis(Axis(1));
-                put_states(sides, turned, (Packed(words.view()), 0), 0);
+                put_states(sides, counted, (Packed(words.view()), 0), 0);
                 sums.copy_from_slice(&count(words.view())[..sums.len()]);
             }
         }
     }
 }
 
-/// Puts a word of states: as columns to where they are counted, if they are.
+/// Puts a word of states to where they are counted, if they are.
 pub(super) fn put_states(
     sides: &mut Sides,
-    turned: Option<&mut [Turned]>,
+    counted: Option<Place>,
     (states, word): (Packed, usize),
     before: usize,
 ) {
-    if let Some(turned) = turned {
-        sides.put_rows_of_states(states, word);
-        turn_states(states.0.column(word), turned);
+    if let Some((words, turned)) = counted {
+        let states = states.0.column(word);
+        turn_states(states, turned);
+        ArrayViewMut1::from(words).assign(&states);
     } else {
         sides.put_states(states, word, before);
     }
@@ -79,41 +80,72 @@ pub(super) fn order() -> Order {
     }
 }
 
-/// States as columns, which are counted rather than multiplied; 64 units after the other.
+/// States that are counted rather than multiplied; 64 units after the other.
 #[derive(Debug)]
 pub(super) struct Counted {
     /// Whether there are any.
     pub any: bool,
-    /// Nothing before there are.
+    /// A word a row. Nothing before there are any.
+    words: Vec<u64>,
+    /// As columns.
     turned: Vec<Turned>,
-    strips: usize,
+    rows: usize,
     groups: usize,
 }
+
+/// Where 64 units that are counted are put.
+pub(super) type Place<'a> = (&'a mut [u64], &'a mut [Turned]);
 
 impl Counted {
     /// Room for so many rows of so many units.
     pub fn none(rows: usize, units: usize) -> Self {
         Self {
             any: false,
+            words: Vec::new(),
             turned: Vec::new(),
-            strips: rows.div_ceil(STRIP),
+            rows,
             groups: units.div_ceil(WIDE),
         }
     }
 
     /// Where 64 units each are put, if there are `any` to be counted.
-    pub fn begin(&mut self, any: bool) -> Vec<Option<&mut [Turned]>> {
+    pub fn begin(&mut self, any: bool) -> Vec<Option<Place<'_>>> {
         self.any = any;
         if !any {
             return (0..self.groups).map(|_| None).collect();
         }
-        self.turned.resize(self.groups * self.strips, [0; WIDE]);
-        self.turned.chunks_mut(self.strips).map(Some).collect()
+        let strips = self.rows.div_ceil(STRIP);
+        self.words.resize(self.groups * self.rows, 0);
+        self.turned.resize(self.groups * strips, [0; WIDE]);
+        let words = self.words.chunks_mut(self.rows);
+        words
+            .zip(self.turned.chunks_mut(strips))
+            .map(Some)
+            .collect()
     }
 
-    /// 64 units that are counted.
+    /// 64 units as columns.
     pub fn group(&self, group: usize) -> &[Turned] {
-        &self.turned[group * self.strips..][..self.strips]
+        let strips = self.rows.div_ceil(STRIP);
+        &self.turned[group * strips..][..strips]
+    }
+
+    /// A strip of rows, packed, and how many words each has.
+    pub fn strip(&self, strip: usize) -> (Vec<u64>, usize) {
+        let rows = strip * STRIP..self.rows.min((strip + 1) * STRIP);
+        let mut words = Vec::with_capacity(rows.len() * self.groups);
+        for row in rows {
+            words.extend((0..self.groups).map(|group| self.words[group * self.rows + row]));
+        }
+        (words, self.groups)
+    }
+
+    /// Puts all of them as rows.
+    pub fn put_rows(&self, out: &mut InParts) {
+        for (words, mut tiles) in self.words.chunks(self.rows).zip(out.by_tile()) {
+            let words = ArrayView1::from(words).insert_axis(Axis(1));
+            Packed(words).put_rows(0, &mut tiles);
+        }
     }
 }
 
@@ -122,14 +154,14 @@ impl Counted {
 pub(super) struct Visible {
     pub rows: InParts,
     pub columns: InParts,
-    /// Those of the mini-batch that are counted.
+    /// Those of the mini-batch, where they are counted: rows have them only where these are multiplied whole.
     pub counted: Counted,
     /// Σ v of the mini-batch, by unit.
     pub sums: Vec<f32>,
 }
 
 /// Where 64 units of a mini-batch are put, and their sums.
-pub(super) type Group<'a> = (Sides<'a>, Option<&'a mut [Turned]>, &'a mut [f32]);
+pub(super) type Group<'a> = (Sides<'a>, Option<Place<'a>>, &'a mut [f32]);
 
 impl Visible {
     /// Room for so many rows of so many units.
@@ -144,12 +176,12 @@ impl Visible {
 
     /// Where a mini-batch is put; `counted` says whether its states will be.
     pub fn groups(&mut self, counted: bool) -> Vec<Group<'_>> {
-        let turned = self.counted.begin(counted);
+        let places = self.counted.begin(counted);
         let sides = sides(&mut self.rows, &mut self.columns, order());
-        let groups = sides.into_iter().zip(turned);
+        let groups = sides.into_iter().zip(places);
         let groups = groups.zip(self.sums.chunks_mut(DEPTH));
         groups
-            .map(|((sides, turned), sums)| (sides, turned, sums))
+            .map(|((sides, place), sums)| (sides, place, sums))
             .collect()
     }
 }

@@ -114,16 +114,16 @@ impl Block {
         put_none(&mut table[depth * WHOLES..]);
         let mut sums = OnLine([[[[0; WIDTH]; 2]; STRIP]; 2]);
         let few = lefts.iter().flat_map(|(_, few)| few.iter());
-        let [by_all, by_ones, by_fours] =
-            [Way::All, Way::Ones, Way::Fours].map(|way| few.clone().any(|few| few.way() == way));
+        let by_all = few.clone().any(|few| few.way() == Way::All);
+        let [by_ones, by_fours] = [Way::Ones, Way::Fours].map(|way| Few::used(few.clone(), way));
         let set_up = Tiles::set_up();
         let largest = self.largest.of_columns.as_chunks::<2>().0;
         for (within, bits) in (0..self.units).step_by(STRIP).zip(largest) {
             let units = bits.map(|bits| bits.map(unit));
             let scales = units.map(|units| units.map(|unit| FIRST * unit));
             let range = within..(within + STRIP).min(self.units);
-            if by_ones {
-                make_whole(columns, range.clone(), units.each_ref(), table);
+            if let Some(used) = &by_ones {
+                make_whole(columns, range.clone(), units.each_ref(), used, table);
                 for (_, few, rows) in strips(lefts, rows, Way::Ones) {
                     few.add_ones(table, &mut sums);
                     for (half, within) in range.clone().step_by(ROWS).enumerate() {
@@ -131,8 +131,8 @@ impl Block {
                     }
                 }
             }
-            if by_fours {
-                cut_fours(columns, range.clone(), units.each_ref(), table);
+            if let Some(used) = &by_fours {
+                cut_fours(columns, range.clone(), units.each_ref(), used, table);
                 for (_, few, rows) in strips(lefts, rows, Way::Fours) {
                     few.add_fours(table, &mut sums);
                     for (half, within) in range.clone().step_by(ROWS).enumerate() {
@@ -305,17 +305,18 @@ pub(super) fn fields_down(
     let (all, table) = memory.slice_mut().split_at_mut(weights.len() * COLUMNS);
     let lefts = &[states];
     put_none(&mut table[weights.len() * WHOLES..]);
-    let [by_all, by_ones] =
-        [Way::All, Way::Ones].map(|way| states.1.iter().any(|few| few.way() == way));
+    let by_all = states.1.iter().any(|few| few.way() == Way::All);
+    let by_ones = Few::used(states.1.iter(), Way::Ones);
     let mut sums = OnLine([[[[0; WIDTH]; 2]; STRIP]; 2]);
     let set_up = Tiles::set_up();
     for (first, units) in range.clone().step_by(STRIP).zip(units.chunks(2)) {
         let at = first - range.start;
-        if by_ones {
+        if let Some(used) = &by_ones {
             let lines = first..(first + STRIP).min(range.end);
             let both = [&units[0], &units[units.len() - 1]];
-            for ((weights, _), out) in weights.iter().zip(table.chunks_mut(WHOLES)) {
-                make_whole(*weights, lines.clone(), both, out);
+            let tiles = table.chunks_mut(WHOLES).zip(used.chunks(1));
+            for ((weights, _), (out, used)) in weights.iter().zip(tiles) {
+                make_whole(*weights, lines.clone(), both, used, out);
             }
             for (_, few, rows) in strips(lefts, rows, Way::Ones) {
                 few.add_ones(table, &mut sums);

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::Workers;
 use crate::bytes;
 use crate::parts::{Few, InParts, STRIP, Way};
+use crate::tiled::batch::Counted;
 use crate::tiled::block::{Block, Left};
 
 /// By strips of rows; where there are tiles, all of them are multiplied.
@@ -32,32 +33,45 @@ impl Strips {
         }
         workers.for_each_chunk(&mut self.hidden, 1, |strip, few| {
             let rows = strip * STRIP..blocks[0].states[part].nrows().min((strip + 1) * STRIP);
-            let words = rows.flat_map(|row| {
-                let states = blocks.iter().map(|block| &block.states[part]);
-                states.map(move |states| states[[row, 0]])
-            });
-            few[0].list_states(&words.collect::<Vec<_>>(), blocks.len());
+            let mut words = Vec::with_capacity(rows.len() * blocks.len());
+            for row in rows {
+                words.extend(blocks.iter().map(|block| block.states[part][[row, 0]]));
+            }
+            few[0].list_states(&words, blocks.len());
         });
     }
 
-    /// Looks at visible units, of the mini-batch, the chains, or both.
+    /// Looks at visible units, of the mini-batch, the chains, or both: as rows, or where they are counted. Of these rows are put
+    /// if there is a strip of which all is multiplied.
     pub fn look_at_visible(
         &mut self,
         workers: &Workers,
         parts: &Range<usize>,
-        rows: [&InParts; 2],
+        mut units: [(&mut InParts, &Counted); 2],
     ) {
         if !bytes::vectors() {
             return;
         }
-        let both = self.visible.iter_mut().zip(rows);
+        let both = units.each_ref().map(|(rows, counted)| (&**rows, *counted));
+        let both = self.visible.iter_mut().zip(both);
         let strips = both.skip(parts.start).take(parts.len());
-        let strips = strips.flat_map(|(few, rows)| (0..).zip(few).map(move |few| (rows, few)));
+        let strips = strips.flat_map(|(few, units)| (0..).zip(few).map(move |few| (units, few)));
         let mut strips: Vec<_> = strips.collect();
         workers.for_each_chunk(&mut strips, 1, |_, strips| {
-            let (rows, (strip, few)) = &mut strips[0];
-            few.list(rows, *strip);
+            let ((rows, counted), (strip, few)) = &mut strips[0];
+            if counted.any {
+                let (words, each) = counted.strip(*strip);
+                few.list_states(&words, each);
+            } else {
+                few.list(rows, *strip);
+            }
         });
+        for part in parts.clone() {
+            let (rows, counted) = &mut units[part];
+            if counted.any && needs_rows(&self.visible[part]) {
+                counted.put_rows(rows);
+            }
+        }
     }
 
     pub fn hidden<'a>(&'a self, states: &'a InParts) -> Left<'a> {
@@ -71,6 +85,10 @@ impl Strips {
 
     /// Whether there is a strip of hidden states of which all is multiplied.
     pub fn needs_hidden_rows(&self) -> bool {
-        self.hidden.iter().any(|few| few.way() == Way::All)
+        needs_rows(&self.hidden)
     }
+}
+
+fn needs_rows(strips: &[Few]) -> bool {
+    strips.iter().any(|few| few.way() == Way::All)
 }

@@ -94,7 +94,10 @@ fn check_samples(
 }
 
 /// The chains' visible units.
-fn visible_units(tiled: &Tiled) -> Array2<f32> {
+fn visible_units(tiled: &mut Tiled) -> Array2<f32> {
+    if tiled.counted.any {
+        tiled.counted.put_rows(&mut tiled.chains);
+    }
     let mut units = Array2::zeros((tiled.batch, tiled.visible));
     let one = Array2::eye(tiled.visible);
     tiled.chains.product(0.0, 1.0, one.view(), units.view_mut());
@@ -147,7 +150,7 @@ proptest! {
             Phase::Mean
         };
         tiled.down(&workers, &rows, plain.visible_bias.view(), phase);
-        let mut chains = visible_units(&tiled);
+        let mut chains = visible_units(&mut tiled);
         if sampled {
             chains.mapv_inplace(|x| f32::from(u8::from(x > 0.5)));
             open += check_samples(&chains, &expected, stream, 5, 0)?;
@@ -245,9 +248,9 @@ fn rows_that_several_threads_cut_at_a_step_change_nothing() {
     };
     // The largest of hardly a row passes a power of two by small steps; by large ones that of many does.
     for (scale, most) in [(1e-5, 0..2), (0.02, 10..300)] {
-        let [alone, tiled] = [1, 2].map(|threads| train(threads, scale));
+        let [mut alone, mut tiled] = [1, 2].map(|threads| train(threads, scale));
         assert_eq!(alone.weights(), tiled.weights());
-        assert_eq!(visible_units(&alone), visible_units(&tiled));
+        assert_eq!(visible_units(&mut alone), visible_units(&mut tiled));
         let mut units = vec![[0.0; ROWS]; tiled.units.len()];
         units_of_rows(&tiled.blocks, 0..tiled.visible, &mut units);
         let cut = |tiled: &Tiled| {

@@ -49,7 +49,7 @@ proptest! {
             prop_assert!(packed.is_some() || !states);
             let mut lists = [Lists::default(), Lists::default()];
             let fits = list_fours(&strip, most, &mut lists[0]);
-            lists[1].clear(lists[0].within, FOURS_WORDS);
+            lists[1].clear(strip.digits.len(), lists[0].within, FOURS_WORDS);
             prop_assert_eq!(fits, list_fours_plainly(&strip, most, &mut lists[1]));
             prop_assert_eq!(&lists[0], &lists[1]);
         }
@@ -60,7 +60,10 @@ proptest! {
         let words = any_words(rows, each, seed);
         let mut lists = [Lists::default(), Lists::default()];
         list_states(&words, each, &mut lists[0]);
-        lists[1].clear(lists[0].within, WHOLE_WORDS);
+        lists[1].clear(each, lists[0].within, WHOLE_WORDS);
+        for (tile, used) in lists[1].used.iter_mut().enumerate() {
+            *used = words.iter().skip(tile).step_by(each).fold(0, |used, word| used | word);
+        }
         list_states_plainly(&words, each, &mut lists[1]);
         prop_assert_eq!(&lists[0], &lists[1]);
     }
@@ -80,22 +83,31 @@ proptest! {
         let turned = matrix.t().as_standard_layout().to_owned();
         let depth = inner.div_ceil(DEPTH);
         let range = first..columns.min(first + STRIP);
+        let used = any_words(1, depth, seed);
         for right in [matrix.view(), turned.t()] {
             let mut whole = [vec![7; depth * WHOLES], vec![9; depth * WHOLES]];
-            make_whole(right, range.clone(), both, &mut whole[0]);
+            make_whole(right, range.clone(), both, &used, &mut whole[0]);
             let factors = units.map(|units| units.map(|unit| LESS / unit));
-            make_whole_plainly(right, range.clone(), &factors, &mut whole[1]);
-            prop_assert_eq!(&whole[0], &whole[1]);
+            make_whole_plainly(right, range.clone(), &factors, &used, &mut whole[1]);
+            let [whole, plain] = whole.each_ref().map(|whole| whole.as_chunks::<WIDTH>().0);
+            for (place, (whole, plain)) in whole.iter().zip(plain).enumerate() {
+                prop_assert!(whole == plain || !is_used(&used, place / DEPTH, place % DEPTH));
+            }
         }
         let mut fours = [vec![7; 2 * depth * FOURS], vec![9; 2 * depth * FOURS]];
         if columns > 1 {
-            cut_fours(turned.t(), range.clone(), both, &mut fours[0]);
+            cut_fours(turned.t(), range.clone(), both, &used, &mut fours[0]);
             let middle = range.end.min(first + ROWS);
             let halves = [first..middle, middle..range.end];
             for ((range, units), out) in halves.into_iter().zip(units).zip(fours[1].chunks_mut(depth * FOURS)) {
-                cut_fours_plainly(turned.t(), range, &units.map(|unit| LESS / unit), out);
+                cut_fours_plainly(turned.t(), range, &units.map(|unit| LESS / unit), &used, out);
             }
-            prop_assert_eq!(&fours[0], &fours[1]);
+            let [fours, plain] = fours.each_ref().map(|fours| fours.as_chunks::<{ 2 * WIDTH }>().0);
+            for (four, (fours, plain)) in fours.iter().zip(plain).enumerate() {
+                let four = four % (depth * DEPTH / BYTES);
+                let used = is_used(&used, four / (DEPTH / BYTES), four % (DEPTH / BYTES));
+                prop_assert!(fours == plain || !used);
+            }
         }
     }
 
@@ -114,9 +126,9 @@ proptest! {
         let mut found = [[[[7; WIDTH]; 2]; STRIP]; 2];
         if let Some(words) = words(&strip) {
             let mut table = vec![7; depth * WHOLES + NONE];
-            make_whole(right, 0..columns, [&units; 2], &mut table);
-            put_none(&mut table[depth * WHOLES..]);
             list_states(&words, depth, &mut lists);
+            make_whole(right, 0..columns, [&units; 2], &lists.used, &mut table);
+            put_none(&mut table[depth * WHOLES..]);
             let table = table.as_chunks().0;
             add_ones(&lists, table, &mut found);
             let mut plain = found.map(|sums| sums.map(|sums| sums.map(|_| [9; WIDTH])));
@@ -127,7 +139,7 @@ proptest! {
         } else {
             prop_assert!(list_fours(&strip, usize::MAX, &mut lists));
             let mut tables = vec![7; 2 * depth * FOURS];
-            cut_fours(right, 0..columns, [&units; 2], &mut tables);
+            cut_fours(right, 0..columns, [&units; 2], &lists.used, &mut tables);
             let (first, second) = tables.split_at(depth * FOURS);
             let tables = [first, second].map(bytemuck::cast_slice);
             add_fours(&lists, tables, &mut found);

@@ -116,6 +116,7 @@ pub(in crate::parts) fn list_fours(strip: &Strip, most: usize, lists: &mut Lists
             };
             let digits = _mm512_permutexvar_epi8(order, read(line));
             let there = _mm512_test_epi32_mask(digits, digits);
+            lists.used[tile] |= u64::from(there);
             let start = (tile * WIDTH * FOURS_WORDS) as u32;
             let places = _mm512_add_epi32(first, _mm512_set1_epi32(start.cast_signed()));
             let places = _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(there, places));
@@ -148,6 +149,7 @@ pub(in crate::parts) fn make_whole(
     right: ArrayView2<f32>,
     columns: Range<usize>,
     factors: &[[f32; ROWS]; 2],
+    used: &[u64],
     out: &mut [u32],
 ) {
     let bias = _mm512_set1_epi32(BIAS);
@@ -158,13 +160,20 @@ pub(in crate::parts) fn make_whole(
     };
     let all = factors.each_ref().map(|factors| load(factors));
     let middle = columns.end.min(columns.start + ROWS);
-    for (tile, out) in out.chunks_mut(WHOLES).enumerate() {
+    for ((tile, out), used) in out.chunks_mut(WHOLES).enumerate().zip(used) {
         let inner = tile * DEPTH..((tile + 1) * DEPTH).min(right.ncols());
         let (along, low) = Rows::of(right, columns.start..middle, inner.clone());
         let (_, high) = Rows::of(right, middle..columns.end, inner);
         let lines = out.as_chunks_mut::<WIDTH>().0;
         for (quarter, lines) in lines.as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
+            let used = used >> (ROWS * quarter) & 0xffff;
+            if used == 0 {
+                continue;
+            }
             for (row, out) in lines.iter_mut().enumerate() {
+                if !along && used >> row & 1 == 0 {
+                    continue;
+                }
                 let numbers = [&low, &high].map(|rows| {
                     // SAFETY: rows can be read, as was asserted.
                     unsafe {
@@ -198,15 +207,19 @@ pub(in crate::parts) fn cut_fours(
     right: ArrayView2<f32>,
     columns: Range<usize>,
     factors: &[f32; ROWS],
+    used: &[u64],
     out: &mut [u32],
 ) {
     let (all, carried) = (load(factors), _mm512_set1_epi8(-128));
     let round = _mm512_set1_ps(super::ROUND);
-    for (tile, out) in out.chunks_mut(FOURS).enumerate() {
+    for ((tile, out), used) in out.chunks_mut(FOURS).enumerate().zip(used) {
         let inner = tile * DEPTH..((tile + 1) * DEPTH).min(right.ncols());
         let rows = Rows::across(right, columns.clone(), inner);
         let fours = bytemuck::cast_slice_mut::<u32, Fours>(out);
         for (four, [first, second]) in fours.iter_mut().enumerate() {
+            if used >> four & 1 == 0 {
+                continue;
+            }
             let numbers = [0, 1, 2, 3].map(|byte| {
                 // SAFETY: rows can be read, as was asserted.
                 let numbers = unsafe { rows.sixteen::<false>(four * BYTES + byte, 0) };
