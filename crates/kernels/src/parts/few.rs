@@ -11,6 +11,7 @@ use ndarray::ArrayView2;
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::bytes;
+use crate::parts::both::put_sums_plainly;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor::few as processor;
 use crate::parts::states::ON;
@@ -163,19 +164,32 @@ impl Few {
         })
     }
 
-    /// The sums of products of the rows and 32 columns, where states are [listed](Way::Ones), by sixteen columns.
-    pub fn add_ones(&self, table: &[u32], sums: &mut [Sums; 2]) {
+    /// `rows ← scales ·` products of the rows and 32 columns, where states are [listed](Way::Ones): in the columns from `first`
+    /// on.
+    pub fn add_ones(
+        &self,
+        table: &[u32],
+        scales: &[[f32; ROWS]; 2],
+        first: usize,
+        rows: &mut [&mut [f32]],
+    ) {
         assert!(self.way == Way::Ones, "states are listed");
         let table = &table.as_chunks().0[..=self.depth * DEPTH];
-        add_ones(&self.lists, table, sums);
+        add_ones(&self.lists, table, scales, first, rows);
     }
 
-    /// The sums of products of the rows and 32 columns, where [fours](Way::Fours) are listed, by sixteen columns.
-    pub fn add_fours(&self, tables: &[u32], sums: &mut [Sums; 2]) {
+    /// The same where [fours](Way::Fours) are listed.
+    pub fn add_fours(
+        &self,
+        tables: &[u32],
+        scales: &[[f32; ROWS]; 2],
+        first: usize,
+        rows: &mut [&mut [f32]],
+    ) {
         assert!(self.way == Way::Fours, "fours are listed");
-        let (first, second) = tables.split_at(self.depth * FOURS);
-        let second = &second[..self.depth * FOURS];
-        add_fours(&self.lists, [first, second].map(bytemuck::cast_slice), sums);
+        let (table, second) = tables.split_at(self.depth * FOURS);
+        let tables = [table, &second[..self.depth * FOURS]].map(bytemuck::cast_slice);
+        add_fours(&self.lists, tables, scales, first, rows);
     }
 }
 
@@ -429,22 +443,35 @@ fn whole(right: ArrayView2<f32>, at: (usize, usize), end: usize, factor: f32) ->
     (value * factor).round_ties_even() as i32
 }
 
-/// The sums of 32 columns over the places that are on in each of the rows: what is on counts [`ON`].
-fn add_ones(lists: &Lists, table: &[Whole], sums: &mut [Sums; 2]) {
+/// [`Few::add_ones`].
+fn add_ones(
+    lists: &Lists,
+    table: &[Whole],
+    scales: &[[f32; ROWS]; 2],
+    first: usize,
+    rows: &mut [&mut [f32]],
+) {
     lists.assert_within(table.len());
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::vectors() {
         // SAFETY: the processor has these instructions, as was asked; places are those of the table.
-        unsafe { processor::add_ones(lists, table, sums) };
+        unsafe { processor::add_ones(lists, table, scales, first, rows) };
         return;
     }
-    add_ones_plainly(lists, table, sums);
+    add_ones_plainly(lists, table, scales, first, rows);
 }
 
 /// The plain twin.
-fn add_ones_plainly(lists: &Lists, table: &[Whole], sums: &mut [Sums; 2]) {
-    for (half, sums) in sums.iter_mut().enumerate() {
-        for (row, [upper, lower]) in (0..lists.ends.len()).zip(sums) {
+fn add_ones_plainly(
+    lists: &Lists,
+    table: &[Whole],
+    scales: &[[f32; ROWS]; 2],
+    first: usize,
+    rows: &mut [&mut [f32]],
+) {
+    for (half, scales) in scales.iter().enumerate() {
+        let mut sums: Sums = [[[0; WIDTH]; 2]; STRIP];
+        for (row, [upper, lower]) in (0..lists.ends.len()).zip(&mut sums) {
             for column in 0..WIDTH {
                 let places = lists.places[lists.row(row)].iter();
                 let all = places.map(|place| {
@@ -457,25 +484,39 @@ fn add_ones_plainly(lists: &Lists, table: &[Whole], sums: &mut [Sums; 2]) {
                 (upper[column], lower[column]) = (sum, -sum);
             }
         }
+        put_sums_plainly(scales, &sums, first + half * WIDTH, rows);
     }
 }
 
-/// The sums of the products of the fours of each of the rows and sixteen columns of each table.
-fn add_fours(lists: &Lists, tables: [&[Fours]; 2], sums: &mut [Sums; 2]) {
+/// [`Few::add_fours`], of sixteen columns of each table.
+fn add_fours(
+    lists: &Lists,
+    tables: [&[Fours]; 2],
+    scales: &[[f32; ROWS]; 2],
+    first: usize,
+    rows: &mut [&mut [f32]],
+) {
     lists.assert_within(tables[0].len().min(tables[1].len()));
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::vectors() {
         // SAFETY: the processor has these instructions, as was asked; places are those of the tables.
-        unsafe { processor::add_fours(lists, tables, sums) };
+        unsafe { processor::add_fours(lists, tables, scales, first, rows) };
         return;
     }
-    add_fours_plainly(lists, tables, sums);
+    add_fours_plainly(lists, tables, scales, first, rows);
 }
 
 /// The plain twin.
-fn add_fours_plainly(lists: &Lists, tables: [&[Fours]; 2], sums: &mut [Sums; 2]) {
-    for (table, sums) in tables.into_iter().zip(sums) {
-        for (row, sums) in (0..lists.ends.len()).zip(sums) {
+fn add_fours_plainly(
+    lists: &Lists,
+    tables: [&[Fours]; 2],
+    scales: &[[f32; ROWS]; 2],
+    first: usize,
+    rows: &mut [&mut [f32]],
+) {
+    for (half, (table, scales)) in tables.into_iter().zip(scales).enumerate() {
+        let mut sums: Sums = [[[0; WIDTH]; 2]; STRIP];
+        for (row, sums) in (0..lists.ends.len()).zip(&mut sums) {
             for (digit, sums) in sums.iter_mut().enumerate() {
                 for (column, sum) in sums.iter_mut().enumerate() {
                     let products = lists.row(row).map(|at| {
@@ -494,6 +535,7 @@ fn add_fours_plainly(lists: &Lists, tables: [&[Fours]; 2], sums: &mut [Sums; 2])
                 }
             }
         }
+        put_sums_plainly(scales, &sums, first + half * WIDTH, rows);
     }
 }
 

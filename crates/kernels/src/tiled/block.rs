@@ -112,7 +112,7 @@ impl Block {
         let (all, table) = memory.slice_mut().split_at_mut(depth * COLUMNS);
         // Fours take less room than whole numbers, from the beginning.
         put_none(&mut table[depth * WHOLES..]);
-        let mut sums = OnLine([[[[0; WIDTH]; 2]; STRIP]; 2]);
+        let mut sums = OnLine([[[0; WIDTH]; 2]; STRIP]);
         let few = lefts.iter().flat_map(|(_, few)| few.iter());
         let by_all = few.clone().any(|few| few.way() == Way::All);
         let [by_ones, by_fours] = [Way::Ones, Way::Fours].map(|way| Few::used(few.clone(), way));
@@ -125,19 +125,13 @@ impl Block {
             if let Some(used) = &by_ones {
                 make_whole(columns, range.clone(), units.each_ref(), used, table);
                 for (_, few, rows) in strips(lefts, rows, Way::Ones) {
-                    few.add_ones(table, &mut sums);
-                    for (half, within) in range.clone().step_by(ROWS).enumerate() {
-                        put_sums(&scales[half], &sums[half], first + within, rows);
-                    }
+                    few.add_ones(table, &scales, first + within, rows);
                 }
             }
             if let Some(used) = &by_fours {
                 cut_fours(columns, range.clone(), units.each_ref(), used, table);
                 for (_, few, rows) in strips(lefts, rows, Way::Fours) {
-                    few.add_fours(table, &mut sums);
-                    for (half, within) in range.clone().step_by(ROWS).enumerate() {
-                        put_sums(&scales[half], &sums[half], first + within, rows);
-                    }
+                    few.add_fours(table, &scales, first + within, rows);
                 }
             }
             if !by_all {
@@ -149,8 +143,8 @@ impl Block {
                 cut_both(columns, range, &units[half], tiles);
                 let right: Vec<_> = tiles.iter().collect();
                 for (left, _, rows) in strips(lefts, rows, Way::All) {
-                    multiply_both(&set_up, rows.len(), left, &right, &mut sums[half]);
-                    put_sums(&scales[half], &sums[half], first + within, rows);
+                    multiply_both(&set_up, rows.len(), left, &right, &mut sums);
+                    put_sums(&scales[half], &sums, first + within, rows);
                 }
             }
         }
@@ -307,7 +301,7 @@ pub(super) fn fields_down(
     put_none(&mut table[weights.len() * WHOLES..]);
     let by_all = states.1.iter().any(|few| few.way() == Way::All);
     let by_ones = Few::used(states.1.iter(), Way::Ones);
-    let mut sums = OnLine([[[[0; WIDTH]; 2]; STRIP]; 2]);
+    let mut sums = OnLine([[[0; WIDTH]; 2]; STRIP]);
     let set_up = Tiles::set_up();
     for (first, units) in range.clone().step_by(STRIP).zip(units.chunks(2)) {
         let at = first - range.start;
@@ -318,17 +312,14 @@ pub(super) fn fields_down(
             for ((weights, _), (out, used)) in weights.iter().zip(tiles) {
                 make_whole(*weights, lines.clone(), both, used, out);
             }
+            let scales = both.map(|units| units.map(|unit| FIRST * unit));
             for (_, few, rows) in strips(lefts, rows, Way::Ones) {
-                few.add_ones(table, &mut sums);
-                for ((units, sums), half) in units.iter().zip(&sums.0).zip([0, ROWS]) {
-                    let scales = units.map(|unit| FIRST * unit);
-                    put_sums(&scales, sums, at + half, rows);
-                }
+                few.add_ones(table, &scales, at, rows);
             }
         }
         if by_all {
             for (half, units) in units.iter().enumerate() {
-                let (first, sums) = (first + half * ROWS, &mut sums[half]);
+                let first = first + half * ROWS;
                 let lines = first..(first + ROWS).min(range.end);
                 let tiles = all.as_chunks_mut().0;
                 let right = weights.iter().zip(tiles).map(|((weights, down), out)| {
@@ -340,8 +331,8 @@ pub(super) fn fields_down(
                 let right: Vec<_> = right.collect();
                 let scales = units.map(|unit| FIRST * unit);
                 for (left, _, rows) in strips(lefts, rows, Way::All) {
-                    multiply_both(&set_up, rows.len(), left, &right, sums);
-                    put_sums(&scales, sums, at + half * ROWS, rows);
+                    multiply_both(&set_up, rows.len(), left, &right, &mut sums);
+                    put_sums(&scales, &sums, at + half * ROWS, rows);
                 }
             }
         }

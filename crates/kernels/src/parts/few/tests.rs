@@ -1,4 +1,4 @@
-use ndarray::Array2;
+use ndarray::{Array2, s};
 use proptest::prelude::*;
 
 use super::*;
@@ -123,48 +123,44 @@ proptest! {
         let (units, depth) = ([2.0_f32.powi(-22); ROWS], inner.div_ceil(DEPTH));
         let strip = Strip::of(&parts, 0);
         let mut lists = Lists::default();
-        let mut found = [[[[7; WIDTH]; 2]; STRIP]; 2];
+        let scales = [[2.0_f32.powi(-3); ROWS], [0.3; ROWS]];
+        let mut all = [(); 3].map(|()| Array2::from_elem((rows, 2 * STRIP), 7.0));
+        let [found, plain, expected] = all.each_mut().map(|all| -> Vec<&mut [f32]> {
+            all.as_slice_mut().expect("rows side by side").chunks_mut(2 * STRIP).collect()
+        });
+        let (mut found, mut plain, mut expected) = (found, plain, expected);
         if let Some(words) = words(&strip) {
             let mut table = vec![7; depth * WHOLES + NONE];
             list_states(&words, depth, &mut lists);
             make_whole(right, 0..columns, [&units; 2], &lists.used, &mut table);
             put_none(&mut table[depth * WHOLES..]);
             let table = table.as_chunks().0;
-            add_ones(&lists, table, &mut found);
-            let mut plain = found.map(|sums| sums.map(|sums| sums.map(|_| [9; WIDTH])));
-            add_ones_plainly(&lists, table, &mut plain);
-            for half in 0..2 {
-                prop_assert_eq!(&found[half][..rows], &plain[half][..rows]);
-            }
+            add_ones(&lists, table, &scales, ROWS, &mut found);
+            add_ones_plainly(&lists, table, &scales, ROWS, &mut plain);
         } else {
             prop_assert!(list_fours(&strip, usize::MAX, &mut lists));
             let mut tables = vec![7; 2 * depth * FOURS];
             cut_fours(right, 0..columns, [&units; 2], &lists.used, &mut tables);
             let (first, second) = tables.split_at(depth * FOURS);
             let tables = [first, second].map(bytemuck::cast_slice);
-            add_fours(&lists, tables, &mut found);
-            let mut plain = found.map(|sums| sums.map(|sums| sums.map(|_| [9; WIDTH])));
-            add_fours_plainly(&lists, tables, &mut plain);
-            for half in 0..2 {
-                prop_assert_eq!(&found[half][..rows], &plain[half][..rows]);
-            }
+            add_fours(&lists, tables, &scales, ROWS, &mut found);
+            add_fours_plainly(&lists, tables, &scales, ROWS, &mut plain);
         }
-        // What they count, of 256 times the one and the other, is that of products of tiles.
-        for (half, found) in found.iter().enumerate().take(columns.div_ceil(ROWS)) {
+        for (half, scales) in scales.iter().enumerate().take(columns.div_ceil(ROWS)) {
             let range = half * ROWS..columns.min((half + 1) * ROWS);
             let mut tiles = vec![[0; COLUMNS]; depth];
             cut_both(right, range, &units, &mut tiles);
             let tiles: Vec<_> = tiles.iter().collect();
-            let mut expected = [[[0; WIDTH]; 2]; STRIP];
-            multiply_both_plainly(rows, parts.strip(0), &tiles, &mut expected);
-            let count = |[upper, lower]: &[[i32; WIDTH]; 2]| -> Vec<i64> {
-                let both = upper.iter().zip(lower);
-                both.map(|(upper, lower)| 256 * i64::from(*upper) + i64::from(*lower)).collect()
-            };
-            for row in 0..rows {
-                prop_assert_eq!(count(&found[row]), count(&expected[row]));
-            }
+            let mut sums = [[[0; WIDTH]; 2]; STRIP];
+            multiply_both_plainly(rows, parts.strip(0), &tiles, &mut sums);
+            put_sums_plainly(scales, &sums, ROWS * (half + 1), &mut expected);
         }
+        // All sums are below 2²⁴: none is rounded before it is scaled.
+        let [found, plain, expected] = all.map(|all| all.mapv(f32::to_bits));
+        prop_assert_eq!(&found, &plain);
+        let there = s![.., ROWS..ROWS + columns];
+        prop_assert_eq!(found.slice(there), expected.slice(there));
+        prop_assert_eq!(found.slice(s![.., ..ROWS]), expected.slice(s![.., ..ROWS]));
     }
 }
 
@@ -197,12 +193,10 @@ fn states_are_listed_up_to_the_last_place_that_a_list_can_name() {
             put_none(&mut table[each * WHOLES..]);
             // 3 in the low half of the last place, 5 in the high one.
             table[each * WHOLES - NONE..each * WHOLES].fill((BIAS.cast_unsigned() + 3) | 5 << 16);
-            let mut sums = [[[[7; WIDTH]; 2]; STRIP]; 2];
-            few.add_ones(&table, &mut sums);
-            assert_eq!(
-                [sums[0][0], sums[1][0]],
-                [[[3; WIDTH], [-3; WIDTH]], [[5; WIDTH], [-5; WIDTH]]]
-            );
+            let mut row = [7.0; STRIP];
+            few.add_ones(&table, &[[1.0; ROWS]; 2], 0, &mut [&mut row]);
+            let expected = std::array::from_fn(|column| [3.0, 5.0][column / ROWS] / 256.0);
+            assert_eq!(row.map(f32::to_bits), expected.map(f32::to_bits));
         }
     }
 }

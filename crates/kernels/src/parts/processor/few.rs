@@ -13,12 +13,13 @@ use std::ops::Range;
 
 use ndarray::ArrayView2;
 
+use super::sums::put_field;
 use super::{Rows, by_halves, load, lower_bytes, read, select, store, transpose, upper_bytes};
 use crate::parts::few::{
     AT_ONCE, BIAS, FOURS, FOURS_WORDS, Fours, Lists, Strip, WHOLE_WORDS, WHOLES, WORD, Whole,
 };
 use crate::parts::states::ON;
-use crate::parts::{BYTES, DEPTH, ROWS, Sums, WIDTH};
+use crate::parts::{BYTES, DEPTH, ROWS, WIDTH};
 
 /// Where each place of a tile's row is among its bytes, four to a word.
 const PLACES: [u32; WIDTH] = {
@@ -247,12 +248,18 @@ unsafe fn at<T>(table: &[T], place: u64) -> &T {
 /// # Safety
 /// Places are those of the table.
 #[target_feature(enable = "avx512f,avx512vnni")]
-pub(in crate::parts) unsafe fn add_ones(lists: &Lists, table: &[Whole], sums: &mut [Sums; 2]) {
+pub(in crate::parts) unsafe fn add_ones(
+    lists: &Lists,
+    table: &[Whole],
+    scales: &[[f32; ROWS]; 2],
+    first: usize,
+    rows: &mut [&mut [f32]],
+) {
+    let scales = scales.each_ref().map(|scales| load(scales));
     let mut start = 0;
     // Once the high half and nothing of the low: one instruction for a shift and an addition.
     let high = _mm512_set1_epi32(1 << 16);
-    let [low_sums, high_sums] = sums;
-    for ((end, low_out), high_out) in lists.ends.iter().zip(low_sums).zip(high_sums) {
+    for (end, row) in lists.ends.iter().zip(rows) {
         let mut all = [[_mm512_setzero_si512(); 2]; AT_ONCE];
         let add = |sums: &mut [__m512i; 2], place: u64| {
             // SAFETY: the caller's.
@@ -270,11 +277,12 @@ pub(in crate::parts) unsafe fn add_ones(lists: &Lists, table: &[Whole], sums: &m
         let [both, high] = [0, 1].map(|half| together(all.map(|sums| sums[half])));
         let biases = _mm512_set1_epi32(((*end - start) as u32).cast_signed() * BIAS);
         let low = _mm512_sub_epi32(both, _mm512_slli_epi32::<16>(high));
-        for (out, sum) in [(low_out, _mm512_sub_epi32(low, biases)), (high_out, high)] {
-            let [upper, lower] = out;
-            store(bytemuck::cast_mut(upper), sum);
+        let out = row[first..].as_chunks_mut::<WIDTH>().0.iter_mut();
+        let sums = [_mm512_sub_epi32(low, biases), high];
+        for ((sum, scales), out) in sums.into_iter().zip(scales).zip(out) {
+            // Of 256 times the one and the other: 255 sums.
             let less = _mm512_sub_epi32(_mm512_setzero_si512(), sum);
-            store(bytemuck::cast_mut(lower), less);
+            put_field([sum, less], scales, out);
         }
         start = *end;
     }
@@ -288,11 +296,13 @@ pub(in crate::parts) unsafe fn add_ones(lists: &Lists, table: &[Whole], sums: &m
 pub(in crate::parts) unsafe fn add_fours(
     lists: &Lists,
     tables: [&[Fours]; 2],
-    sums: &mut [Sums; 2],
+    scales: &[[f32; ROWS]; 2],
+    first: usize,
+    rows: &mut [&mut [f32]],
 ) {
+    let scales = scales.each_ref().map(|scales| load(scales));
     let mut start = 0;
-    let [low_sums, high_sums] = sums;
-    for ((end, low_out), high_out) in lists.ends.iter().zip(low_sums).zip(high_sums) {
+    for (end, row) in lists.ends.iter().zip(rows) {
         let places = lists.places[start..*end].as_chunks::<AT_ONCE>().0;
         let digits = lists.digits[start..*end].as_chunks::<AT_ONCE>().0;
         let mut all = [[[_mm512_setzero_si512(); 2]; 2]; AT_ONCE];
@@ -317,11 +327,10 @@ pub(in crate::parts) unsafe fn add_fours(
                 }
             }
         }
-        for (half, out) in [low_out, high_out].into_iter().enumerate() {
-            for (digit, out) in out.iter_mut().enumerate() {
-                let sum = together(all.map(|sums| sums[half][digit]));
-                store(bytemuck::cast_mut(out), sum);
-            }
+        let out = row[first..].as_chunks_mut::<WIDTH>().0.iter_mut();
+        for ((half, scales), out) in scales.into_iter().enumerate().zip(out) {
+            let sums = [0, 1].map(|digit: usize| together(all.map(|sums| sums[half][digit])));
+            put_field(sums, scales, out);
         }
         start = *end;
     }

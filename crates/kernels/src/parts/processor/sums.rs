@@ -1,7 +1,7 @@
 //! From sums of products of bytes to numbers, and what is largest among these.
 
 use std::arch::x86_64::{
-    __m512, _mm512_abs_ps, _mm512_castps_si512, _mm512_cvtepi32_ps, _mm512_fmadd_ps,
+    __m512, __m512i, _mm512_abs_ps, _mm512_castps_si512, _mm512_cvtepi32_ps, _mm512_fmadd_ps,
     _mm512_fnmadd_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_max_epu32, _mm512_mul_ps,
     _mm512_reduce_max_epu32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
     _mm512_storeu_ps,
@@ -82,11 +82,20 @@ pub(in crate::parts) fn put_sums(
 ) {
     let scales = load(scales);
     for (row, sums) in rows.iter_mut().zip(sums) {
-        let out = &mut row[first..first + WIDTH];
-        let sum = _mm512_mul_ps(by_whole(total(2, |level| &sums[level])), scales);
-        // SAFETY: 64 bytes are written.
-        unsafe { _mm512_storeu_ps(out.as_mut_ptr(), sum) };
+        let sums = sums.each_ref().map(|sums| read(bytemuck::cast_ref(sums)));
+        put_field(sums, scales, &mut row[first..first + WIDTH]);
     }
+}
+
+/// The same of sixteen columns of one row.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn put_field(sums: [__m512i; 2], scales: __m512, out: &mut [f32]) {
+    let [upper, lower] = sums.map(|sums| _mm512_cvtepi32_ps(sums));
+    let total = _mm512_fmadd_ps(lower, _mm512_set1_ps(LESS), upper);
+    let out = &mut out[..WIDTH];
+    // SAFETY: 64 bytes are written.
+    unsafe { _mm512_storeu_ps(out.as_mut_ptr(), _mm512_mul_ps(by_whole(total), scales)) };
 }
 
 /// [`crate::parts::grow::grow_plainly`].
