@@ -170,8 +170,9 @@ proptest! {
         });
         open += check_samples(&data_states, &plain.up(&plain.data), stream, 6, 0)?;
         open += check_samples(&chain_states, &plain.up(&chains), stream, 6, batch)?;
-        // Some are bound to be too near to call, and no more.
-        prop_assert!(open <= 4 + batch * (visible + 3 * hidden) / 400, "{open} are open");
+        // Some are bound to be too near to call: as many as chance has it, but for one case in 10⁹.
+        let likely = 2.0 * NEAR * (batch * (visible + 3 * hidden)) as f64;
+        prop_assert!(open as f64 <= likely + 6.0 * likely.sqrt() + 6.0, "{open} are open");
         prop_assert_eq!(chain_states.mapv(|x| x > 0.5), Array2::from_shape_fn(
             (batch, hidden), |(row, unit)| tiled.chain(row, unit)
         ));
