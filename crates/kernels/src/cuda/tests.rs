@@ -40,6 +40,16 @@ fn what_is_uploaded_comes_back() {
 }
 
 #[test]
+fn more_than_a_card_holds_is_said_to_be_too_much() {
+    let Some(card) = card() else { return };
+    let error = card
+        .zeros(1 << 25, 1 << 25)
+        .expect_err("four million gigabytes");
+    assert!(error.to_string().contains("too small"), "{error}");
+    card.zeros(3, 5).expect("works as before");
+}
+
+#[test]
 fn products_are_those_of_the_processor_with_every_transpose() {
     let Some(card) = card() else { return };
     let (left, right, before) = (
@@ -356,4 +366,38 @@ fn chains_have_the_enumerated_distribution_and_energies() {
             );
         }
     }
+}
+
+#[test]
+fn states_of_many_words_go_to_the_card_and_come_back() {
+    const UNITS: usize = 150;
+    const HELD: usize = 107;
+    let Some(card) = card() else { return };
+    // Each unit does as its partner in the other layer.
+    let weights = Array2::<f32>::eye(UNITS) * 60.0;
+    let bias = Array1::from_elem(UNITS, -30.0);
+    let gibbs = CardGibbs::new(card, weights.view(), bias.view(), bias.view()).unwrap();
+    let mut rng = Stream::new(8, Purpose::Chains, 0).rng(0);
+    let pattern = Array2::from_shape_simple_fn((100, UNITS), || rng.below(2) as f32);
+    let (mut visible, mut hidden) = (
+        BitRows::zeros(100, UNITS),
+        BitRows::from_threshold(pattern.view(), 0.5),
+    );
+    let mut units = Array2::zeros((1, UNITS));
+    units[[0, HELD]] = 1.0;
+    let other = pattern.mapv(|x| 1.0 - x);
+    let clamped = Clamped {
+        units: BitRows::from_threshold(units.view(), 0.5),
+        values: BitRows::from_threshold(other.view(), 0.5),
+    };
+    let stream = Stream::new(6, Purpose::Sampling, 0);
+    let held = Some(&clamped);
+    gibbs
+        .run(stream, 0..2, 0..100, held, 1, &mut visible, &mut hidden)
+        .unwrap();
+    let mut expected = pattern;
+    expected.column_mut(HELD).assign(&other.column(HELD));
+    let expected = BitRows::from_threshold(expected.view(), 0.5);
+    assert_eq!(visible.words(), expected.words());
+    assert_eq!(hidden.words(), expected.words());
 }
