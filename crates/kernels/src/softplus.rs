@@ -4,10 +4,12 @@ use pulp::Arch;
 
 use crate::vectorized;
 
-/// Numbers that are looked at at once.
+/// Numbers that are put together at once.
 const LANES: usize = 8;
-/// Factors of one product: each is at most 2, and 2¹⁰⁰⁰ is still a number.
-const FACTORS: usize = 1_000;
+/// Numbers whose exponentials are made at once.
+const BLOCK: usize = 64;
+/// Factors of one product: each is at most 2, and 2⁹⁶⁰ is still a number.
+const FACTORS: usize = 15 * BLOCK;
 
 /// ln(1 + eˣ), without overflow.
 #[must_use]
@@ -15,27 +17,28 @@ pub fn softplus(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
-/// Σ ln(1 + eˣ), without overflow, as near as a sum of so many numbers is. NaN if one is NaN.
+/// Σ ln(1 + eˣ), without overflow: within some 10⁻¹⁶ a number, and as much of the sum. NaN if one is NaN.
 ///
-/// It is Σ max(x, 0) + ln Π (1 + e^(−|x|)): one logarithm for many numbers.
+/// It is Σ max(x, 0) + ln Π (1 + e^(−|x|)): one logarithm for many numbers. Of a single number far below 0 [`softplus`] keeps
+/// more digits.
 #[must_use]
 pub fn softplus_sum(numbers: &[f64]) -> f64 {
-    let mut factors = [1.0; FACTORS];
     let (mut sum, mut logarithms) = (0.0, 0.0);
     for numbers in numbers.chunks(FACTORS) {
-        let factors = &mut factors[..numbers.len()];
-        let (sums, products) = vectorized(
+        let (mut sums, mut products) = ([0.0; LANES], [1.0; LANES]);
+        vectorized(
             Arch::new(),
             #[inline(always)]
             || {
-                for (factor, x) in factors.iter_mut().zip(numbers) {
-                    *factor = 1.0 + exp(-x.abs());
+                for numbers in numbers.chunks(BLOCK) {
+                    let mut factors = [1.0; BLOCK];
+                    for (factor, x) in factors.iter_mut().zip(numbers) {
+                        *factor = 1.0 + exp(-x.abs());
+                    }
+                    let positive = |x: f64| if x > 0.0 { x } else { 0.0 };
+                    by_lanes(&mut sums, numbers, |sum, x| sum + positive(x));
+                    by_lanes(&mut products, &factors, |product, factor| product * factor);
                 }
-                let positive = |x: f64| if x > 0.0 { x } else { 0.0 };
-                (
-                    by_lanes(numbers, 0.0, |sum, x| sum + positive(x)),
-                    by_lanes(factors, 1.0, |product, factor| product * factor),
-                )
             },
         );
         sum += sums.iter().sum::<f64>();
@@ -44,20 +47,18 @@ pub fn softplus_sum(numbers: &[f64]) -> f64 {
     sum + logarithms
 }
 
-/// Every eighth number put together with `add`.
+/// Puts every eighth number to one of `all`.
 #[inline(always)]
-fn by_lanes(numbers: &[f64], start: f64, add: impl Fn(f64, f64) -> f64) -> [f64; LANES] {
-    let mut all = [start; LANES];
+fn by_lanes(all: &mut [f64; LANES], numbers: &[f64], put: impl Fn(f64, f64) -> f64) {
     let (whole, rest) = numbers.as_chunks::<LANES>();
     for numbers in whole {
         for (all, x) in all.iter_mut().zip(numbers) {
-            *all = add(*all, *x);
+            *all = put(*all, *x);
         }
     }
     for (all, x) in all.iter_mut().zip(rest) {
-        *all = add(*all, *x);
+        *all = put(*all, *x);
     }
-    all
 }
 
 /// eˣ of x ≤ 0 by Cody and Waite's reduction x = n ln 2 + r and a polynomial in r. No fused operations and no library

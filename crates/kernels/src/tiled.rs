@@ -73,9 +73,9 @@ pub struct Tiled {
     visible_units: [Visible; 2],
     /// Which of the two is the mini-batch's.
     now: usize,
-    /// Visible units of the chains as rows.
+    /// Visible units of the chains as rows; where they are counted, only if some are multiplied whole.
     chains: InParts,
-    /// The same as columns, where they are states that are counted.
+    /// The same where they are states that are counted.
     counted: Counted,
     /// Hidden units as rows.
     states: InParts,

@@ -15,26 +15,30 @@ use crate::parts::both::put_sums_plainly;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor::few as processor;
 use crate::parts::states::ON;
-use crate::parts::{BYTES, DEPTH, InParts, LESS, ROWS, STRIP, Sums, WIDTH};
+use crate::parts::{BYTES, DEPTH, InParts, LESS, MOST_TERMS, ROWS, STRIP, Sums, WIDTH};
 
 /// Whole numbers of 32 columns in one place of the inner dimension, both digits in one: 2¹⁵ + that of one of the first
-/// sixteen in the low half, that of the sixteenth after it in the high half. Sums of both are made by two additions and a
-/// shift.
+/// sixteen in the low half, that of the sixteenth after it in the high half. Sums of both are made by an addition and a
+/// product by (0, 1).
 pub(crate) type Whole = [u32; WIDTH];
 /// Digits of sixteen columns in four neighbouring places of the inner dimension: a byte each, by digit.
 pub(crate) type Fours = [[u32; WIDTH]; 2];
-/// Words of these of one tile of the inner dimension.
+/// Words of these of one tile of the inner dimension: of fours half as many as of whole numbers, which have twice the columns.
 pub(crate) const WHOLES: usize = DEPTH * WIDTH;
 pub(crate) const FOURS: usize = DEPTH / BYTES * 2 * WIDTH;
+const _: () = assert!(2 * FOURS == WHOLES);
 /// Words of what counts nothing.
 pub(crate) const NONE: usize = WIDTH;
 /// Rows of lists have whole fours of entries: the last are filled up with what counts nothing.
 pub(crate) const AT_ONCE: usize = 4;
-/// What lists count in: the most bytes that an address is a multiple of by itself.
+/// Places are listed in steps of so many bytes: the most by which the processor multiplies an index on its own.
 pub(crate) const WORD: usize = 8;
-/// Of one [`Whole`] and one [`Fours`].
+/// Steps of one [`Whole`] and one [`Fours`].
 pub(crate) const WHOLE_WORDS: usize = size_of::<Whole>() / WORD;
 pub(crate) const FOURS_WORDS: usize = size_of::<Fours>() / WORD;
+/// Places that are listed are below this.
+const END: usize = 1 << u16::BITS;
+const _: () = assert!(MOST_TERMS / BYTES * FOURS_WORDS <= END && MOST_TERMS < END);
 
 /// What low halves have more than they count.
 pub(crate) const BIAS: i32 = 1 << 15;
@@ -57,8 +61,10 @@ pub(crate) enum Way {
 /// What is not 0 in the rows of a matrix.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lists {
-    /// Where the numbers of a place of the inner dimension begin in the table, or those of a four; in [words](WORD).
+    /// Where the numbers of a place of the inner dimension begin in the table, or those of a four, divided by `steps`.
     pub places: Vec<u16>,
+    /// Of how many [steps](WORD) a place counts: one, unless the table has too many.
+    pub steps: usize,
     /// Four digits each, where these are fours.
     pub digits: Vec<u32>,
     /// Where each row ends.
@@ -79,21 +85,16 @@ impl Lists {
         assert!(self.within <= places, "places are those of the table");
     }
 
-    /// Begins anew, of so many tiles, and so many places or fours, each of so many words.
-    fn clear(&mut self, tiles: usize, within: usize, words: usize) {
-        assert!(fit(within, words), "places that can be listed");
+    /// Begins anew, of so many tiles, and so many places or fours, each of so many steps.
+    fn clear(&mut self, tiles: usize, within: usize, each: usize) {
         self.within = within;
+        self.steps = if within * each <= END { 1 } else { each };
         self.used.clear();
         self.used.resize(tiles, 0);
         self.places.clear();
         self.digits.clear();
         self.ends.clear();
     }
-}
-
-/// Whether so many places of so many words each can be listed.
-fn fit(places: usize, words: usize) -> bool {
-    places * words <= 1 << u16::BITS
 }
 
 /// A strip of rows of a left matrix, as they are multiplied.
@@ -123,8 +124,7 @@ impl Few {
     pub fn list_states(&mut self, words: &[u64], each: usize) {
         self.depth = each;
         let on: u32 = words.iter().map(|word| word.count_ones()).sum();
-        let pays = f64::from(on) <= MOST_ONES * (words.len() * DEPTH) as f64
-            && fit(each * DEPTH + 1, WHOLE_WORDS);
+        let pays = f64::from(on) <= MOST_ONES * (words.len() * DEPTH) as f64;
         self.way = if pays { Way::Ones } else { Way::All };
         if pays {
             list_states(words, each, &mut self.lists);
@@ -275,13 +275,12 @@ fn list_states_plainly(words: &[u64], each: usize, lists: &mut Lists) {
     for row in words.chunks(each) {
         let on = |place: &usize| row[place / DEPTH] >> (place % DEPTH) & 1 == 1;
         let places = (0..each * DEPTH).filter(on);
+        let times = WHOLE_WORDS / lists.steps;
         lists
             .places
-            .extend(places.map(|place| (place * WHOLE_WORDS) as u16));
+            .extend(places.map(|place| (place * times) as u16));
         let end = lists.places.len().next_multiple_of(AT_ONCE);
-        lists
-            .places
-            .resize(end, (each * DEPTH * WHOLE_WORDS) as u16);
+        lists.places.resize(end, (each * DEPTH * times) as u16);
         lists.ends.push(end);
     }
 }
@@ -475,7 +474,8 @@ fn add_ones_plainly(
             for column in 0..WIDTH {
                 let places = lists.places[lists.row(row)].iter();
                 let all = places.map(|place| {
-                    let both = table[usize::from(*place) / WHOLE_WORDS][column];
+                    let place = usize::from(*place) * lists.steps / WHOLE_WORDS;
+                    let both = table[place][column];
                     let low = i32::from(both as u16) - BIAS;
                     [low, both.cast_signed() >> 16][half]
                 });
@@ -497,6 +497,7 @@ fn add_fours(
     rows: &mut [&mut [f32]],
 ) {
     lists.assert_within(tables[0].len().min(tables[1].len()));
+    assert!(lists.steps == 1, "fours are found by their first step");
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::vectors() {
         // SAFETY: the processor has these instructions, as was asked; places are those of the tables.

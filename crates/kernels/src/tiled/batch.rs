@@ -6,7 +6,7 @@ use pulp::Arch;
 use crate::bytes;
 use crate::parts::{DEPTH, InParts, Order, Packed, STRIP, Sides, Turned, WIDE, sides, turn_states};
 use crate::tiled::PRECISION;
-use crate::{BitRows, Pixels, vectorized};
+use crate::{BitRows, Pixels, Workers, vectorized};
 
 /// A mini-batch.
 #[derive(Debug, Clone, Copy)]
@@ -141,11 +141,13 @@ impl Counted {
     }
 
     /// Puts all of them as rows.
-    pub fn put_rows(&self, out: &mut InParts) {
-        for (words, mut tiles) in self.words.chunks(self.rows).zip(out.by_tile()) {
-            let words = ArrayView1::from(words).insert_axis(Axis(1));
-            Packed(words).put_rows(0, &mut tiles);
-        }
+    pub fn put_rows(&self, workers: &Workers, out: &mut InParts) {
+        let mut groups: Vec<_> = self.words.chunks(self.rows).zip(out.by_tile()).collect();
+        workers.for_each_chunk(&mut groups, 1, |_, groups| {
+            let (words, tiles) = &mut groups[0];
+            let words = ArrayView1::from(&**words).insert_axis(Axis(1));
+            Packed(words).put_rows(0, tiles);
+        });
     }
 }
 

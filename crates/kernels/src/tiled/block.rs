@@ -110,7 +110,7 @@ impl Block {
         let depth = columns.ncols().div_ceil(DEPTH);
         let mut memory = room(depth * (COLUMNS + WHOLES) + NONE);
         let (all, table) = memory.slice_mut().split_at_mut(depth * COLUMNS);
-        // Fours take less room than whole numbers, from the beginning.
+        // Fours, too, end before what counts nothing.
         put_none(&mut table[depth * WHOLES..]);
         let mut sums = OnLine([[[0; WIDTH]; 2]; STRIP]);
         let few = lefts.iter().flat_map(|(_, few)| few.iter());

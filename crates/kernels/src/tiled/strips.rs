@@ -69,7 +69,7 @@ impl Strips {
         for part in parts.clone() {
             let (rows, counted) = &mut units[part];
             if counted.any && needs_rows(&self.visible[part]) {
-                counted.put_rows(rows);
+                counted.put_rows(workers, rows);
             }
         }
     }

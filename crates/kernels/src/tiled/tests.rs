@@ -96,7 +96,9 @@ fn check_samples(
 /// The chains' visible units.
 fn visible_units(tiled: &mut Tiled) -> Array2<f32> {
     if tiled.counted.any {
-        tiled.counted.put_rows(&mut tiled.chains);
+        tiled
+            .counted
+            .put_rows(&Workers::single(), &mut tiled.chains);
     }
     let mut units = Array2::zeros((tiled.batch, tiled.visible));
     let one = Array2::eye(tiled.visible);

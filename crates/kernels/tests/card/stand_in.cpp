@@ -1,6 +1,6 @@
 // A graphics card that the processor plays: what `resrel-kernels` calls of NVIDIA's driver, NVRTC and cuBLAS, so that its
 // kernels and their calls are tested where there is no card. Nothing is fast here, everything is done when it is asked for,
-// and whoever reads or writes beyond what was allocated is stopped by the system.
+// and whoever reads or writes beyond the end of what was allocated is stopped by the system.
 //
 //     g++ -std=c++17 -shared -fPIC -o libcuda.so stand_in.cpp
 //     ln -s libcuda.so libnvrtc.so && ln -s libcuda.so libcublas.so
@@ -42,6 +42,8 @@ std::map<uint64_t, Allocation> allocations;
 
 // Memory that ends where a page begins that nobody may touch.
 int allocate(uint64_t *out, size_t length) {
+    // As the driver has it.
+    if (length == 0) return INVALID_VALUE;
     const size_t page = sysconf(_SC_PAGESIZE);
     const size_t room = (length + page - 1) / page * page;
     void *pages = mmap(nullptr, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -121,8 +123,8 @@ bool compile(Program &program) {
             << ", b, t, a); }\n";
     }
     out.close();
-    const std::string command = "g++ -std=gnu++17 -O2 -ffp-contract=off -shared -fPIC -o " + path + ".so " + path +
-                                ".cpp >" + path + ".log 2>&1";
+    const std::string command = "g++ -std=gnu++17 -O2 -ffp-contract=off -shared -fPIC -o '" + path + ".so' '" +
+                                path + ".cpp' >'" + path + ".log' 2>&1";
     const bool done = system(command.c_str()) == 0;
     program.library = path + ".so";
     program.log = text_of(path + ".log");

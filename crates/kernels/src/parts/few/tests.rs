@@ -2,8 +2,8 @@ use ndarray::{Array2, s};
 use proptest::prelude::*;
 
 use super::*;
-use crate::parts::COLUMNS;
 use crate::parts::both::{cut_both, multiply_both_plainly};
+use crate::parts::{COLUMNS, FIRST};
 use crate::{Precision, Purpose, Stream, StreamRng, Workers};
 
 fn rng(seed: u64) -> StreamRng {
@@ -181,22 +181,36 @@ fn what_is_listed_is_what_pays() {
 }
 
 #[test]
-fn states_are_listed_up_to_the_last_place_that_a_list_can_name() {
-    for (each, way) in [(127, Way::Ones), (128, Way::All)] {
-        let mut words = vec![0; each];
-        words[each - 1] = 1 << 63;
-        let mut few = Few::none();
-        few.list_states(&words, each);
-        assert_eq!(few.way(), way);
-        if way == Way::Ones {
-            let mut table = vec![0; each * WHOLES + NONE];
-            put_none(&mut table[each * WHOLES..]);
-            // 3 in the low half of the last place, 5 in the high one.
-            table[each * WHOLES - NONE..each * WHOLES].fill((BIAS.cast_unsigned() + 3) | 5 << 16);
+fn the_last_places_of_wide_layers_are_found() {
+    for inner in [127 * DEPTH, 128 * DEPTH, MOST_TERMS] {
+        let depth = inner / DEPTH;
+        // Columns 3 and 20 have 0.5 and 0.25 in the last place.
+        let mut right = Array2::zeros((inner, STRIP));
+        (right[[inner - 1, 3]], right[[inner - 1, 20]]) = (0.5, 0.25);
+        let unit = 2.0_f32.powi(-22);
+        let (units, scales) = ([unit; ROWS], [[FIRST * unit; ROWS]; 2]);
+        for (way, on) in [(Way::Ones, 1.0), (Way::Fours, 0.2)] {
+            let mut values = Array2::zeros((1, inner));
+            values[[0, inner - 1]] = on;
+            let mut few = Few::none();
+            few.list(&in_parts(&values), 0);
+            assert_eq!(few.way(), way);
+            let mut table = vec![7; depth * WHOLES + NONE];
+            put_none(&mut table[depth * WHOLES..]);
             let mut row = [7.0; STRIP];
-            few.add_ones(&table, &[[1.0; ROWS]; 2], 0, &mut [&mut row]);
-            let expected = std::array::from_fn(|column| [3.0, 5.0][column / ROWS] / 256.0);
-            assert_eq!(row.map(f32::to_bits), expected.map(f32::to_bits));
+            let mut rows = [&mut row[..]];
+            let used = &few.lists.used;
+            assert_eq!(used[..depth - 1], vec![0; depth - 1]);
+            if way == Way::Ones {
+                make_whole(right.t(), 0..STRIP, [&units; 2], used, &mut table);
+                few.add_ones(&table, &scales, 0, &mut rows);
+            } else {
+                cut_fours(right.t(), 0..STRIP, [&units; 2], used, &mut table);
+                few.add_fours(&table, &scales, 0, &mut rows);
+            }
+            for (found, weight) in row.iter().zip(right.row(inner - 1)) {
+                assert!((found - on * weight).abs() < 1e-6, "{found}");
+            }
         }
     }
 }

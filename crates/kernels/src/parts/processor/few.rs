@@ -4,10 +4,10 @@ use std::arch::x86_64::{
     __m512i, _mm256_storeu_si256, _mm512_add_epi16, _mm512_add_epi32, _mm512_castps_si512,
     _mm512_cmpeq_epi8_mask, _mm512_cvtepi32_epi16, _mm512_cvtps_epi32, _mm512_dpbusd_epi32,
     _mm512_dpwssd_epi32, _mm512_fmadd_ps, _mm512_maskz_compress_epi16, _mm512_maskz_compress_epi32,
-    _mm512_mul_ps, _mm512_permutexvar_epi8, _mm512_set1_epi8, _mm512_set1_epi16, _mm512_set1_epi32,
-    _mm512_set1_ps, _mm512_setzero_si512, _mm512_shuffle_epi32, _mm512_slli_epi32,
-    _mm512_storeu_si512, _mm512_sub_epi32, _mm512_test_epi8_mask, _mm512_test_epi32_mask,
-    _mm512_xor_si512,
+    _mm512_mul_ps, _mm512_mullo_epi16, _mm512_permutexvar_epi8, _mm512_set1_epi8,
+    _mm512_set1_epi16, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
+    _mm512_shuffle_epi32, _mm512_slli_epi32, _mm512_storeu_si512, _mm512_sub_epi32,
+    _mm512_test_epi8_mask, _mm512_test_epi32_mask, _mm512_xor_si512,
 };
 use std::ops::Range;
 
@@ -35,12 +35,12 @@ const PLACES: [u32; WIDTH] = {
 
 /// Places of half a word of states.
 const HALF: usize = DEPTH / 2;
-/// The first of these, as they are listed, two to a word.
+/// The first of these, two to a word.
 const FIRST: [u32; WIDTH] = {
     let mut places = [0; WIDTH];
     let mut place = 0;
     while place < WIDTH {
-        places[place] = ((2 * place) | ((2 * place + 1) << 16)) as u32 * WHOLE_WORDS as u32;
+        places[place] = ((2 * place) | ((2 * place + 1) << 16)) as u32;
         place += 1;
     }
     places
@@ -71,7 +71,11 @@ pub(in crate::parts) fn words(strip: &Strip) -> Option<Vec<u64>> {
 /// [`crate::parts::few::list_states_plainly`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
 pub(in crate::parts) fn list_states(words: &[u64], each: usize, lists: &mut Lists) {
-    let first = read(&FIRST);
+    let times = WHOLE_WORDS / lists.steps;
+    let first = _mm512_mullo_epi16(
+        read(&FIRST),
+        _mm512_set1_epi16((times as u16).cast_signed()),
+    );
     let all: u64 = words.iter().map(|word| u64::from(word.count_ones())).sum();
     // Vectors are written whole.
     let rows = words.len().div_ceil(each);
@@ -81,7 +85,7 @@ pub(in crate::parts) fn list_states(words: &[u64], each: usize, lists: &mut List
         for (word, place) in row.iter().zip((0..).step_by(DEPTH)) {
             for half in 0..2 {
                 let mask = (word >> (HALF * half)) as u32;
-                let start = ((place + HALF * half) * WHOLE_WORDS) as u16;
+                let start = ((place + HALF * half) * times) as u16;
                 let places = _mm512_add_epi16(first, _mm512_set1_epi16(start.cast_signed()));
                 let places = _mm512_maskz_compress_epi16(mask, places);
                 let out = &mut lists.places[end..end + HALF];
@@ -90,7 +94,7 @@ pub(in crate::parts) fn list_states(words: &[u64], each: usize, lists: &mut List
                 end += mask.count_ones() as usize;
             }
         }
-        lists.places[end..end + AT_ONCE].fill((each * DEPTH * WHOLE_WORDS) as u16);
+        lists.places[end..end + AT_ONCE].fill((each * DEPTH * times) as u16);
         end = end.next_multiple_of(AT_ONCE);
         lists.ends.push(end);
     }
@@ -233,14 +237,14 @@ pub(in crate::parts) fn cut_fours(
     }
 }
 
-/// What begins at a place of a table.
+/// What begins so many steps from the beginning of a table.
 ///
 /// # Safety
 /// There something begins.
 #[inline]
-unsafe fn at<T>(table: &[T], place: u64) -> &T {
+unsafe fn at<T>(table: &[T], steps: usize) -> &T {
     // SAFETY: the caller's.
-    unsafe { &*table.as_ptr().byte_add(place as usize * WORD) }
+    unsafe { &*table.as_ptr().byte_add(steps * WORD) }
 }
 
 /// [`crate::parts::few::add_ones_plainly`].
@@ -255,6 +259,29 @@ pub(in crate::parts) unsafe fn add_ones(
     first: usize,
     rows: &mut [&mut [f32]],
 ) {
+    // SAFETY: the caller's.
+    unsafe {
+        if lists.steps == 1 {
+            add_ones_by::<1>(lists, table, scales, first, rows);
+        } else {
+            add_ones_by::<WHOLE_WORDS>(lists, table, scales, first, rows);
+        }
+    }
+}
+
+/// The same where a place counts so many steps.
+///
+/// # Safety
+/// The same.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vnni")]
+unsafe fn add_ones_by<const STEPS: usize>(
+    lists: &Lists,
+    table: &[Whole],
+    scales: &[[f32; ROWS]; 2],
+    first: usize,
+    rows: &mut [&mut [f32]],
+) {
     let scales = scales.each_ref().map(|scales| load(scales));
     let mut start = 0;
     // Once the high half and nothing of the low: one instruction for a shift and an addition.
@@ -263,7 +290,7 @@ pub(in crate::parts) unsafe fn add_ones(
         let mut all = [[_mm512_setzero_si512(); 2]; AT_ONCE];
         let add = |sums: &mut [__m512i; 2], place: u64| {
             // SAFETY: the caller's.
-            let both = read(unsafe { at(table, place) });
+            let both = read(unsafe { at(table, place as usize * STEPS) });
             sums[0] = _mm512_add_epi32(sums[0], both);
             sums[1] = _mm512_dpwssd_epi32(sums[1], both, high);
         };
@@ -320,7 +347,7 @@ pub(in crate::parts) unsafe fn add_fours(
                 let place = places.to_le() >> (16 * number) & 0xffff;
                 for (table, sums) in tables.iter().zip(sums) {
                     // SAFETY: the caller's.
-                    let right = unsafe { at(table, place) };
+                    let right = unsafe { at(table, place as usize) };
                     for (sum, right) in sums.iter_mut().zip(right) {
                         *sum = _mm512_dpbusd_epi32(*sum, digits, read(right));
                     }
