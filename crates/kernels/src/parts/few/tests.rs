@@ -1,9 +1,10 @@
 use ndarray::{Array2, s};
 use proptest::prelude::*;
 
+use super::tables::{cut_fours_plainly, is_used, make_whole_plainly};
 use super::*;
 use crate::parts::both::{cut_both, multiply_both_plainly};
-use crate::parts::{COLUMNS, FIRST};
+use crate::parts::{COLUMNS, FIRST, LESS};
 use crate::{Precision, Purpose, Stream, StreamRng, Workers};
 
 fn rng(seed: u64) -> StreamRng {

@@ -148,7 +148,7 @@ pub(in crate::parts) fn list_fours(strip: &Strip, most: usize, lists: &mut Lists
     end <= most
 }
 
-/// [`crate::parts::few::make_whole_plainly`].
+/// [`crate::parts::few::tables::make_whole_plainly`].
 #[target_feature(enable = "avx512f")]
 pub(in crate::parts) fn make_whole(
     right: ArrayView2<f32>,
@@ -206,7 +206,7 @@ pub(in crate::parts) fn make_whole(
     }
 }
 
-/// [`crate::parts::few::cut_fours_plainly`].
+/// [`crate::parts::few::tables::cut_fours_plainly`].
 #[target_feature(enable = "avx512f,avx512bw")]
 pub(in crate::parts) fn cut_fours(
     right: ArrayView2<f32>,
