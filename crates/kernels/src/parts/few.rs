@@ -2,8 +2,9 @@
 //!
 //! A row of states is the list of the places that are on, for each of which numbers of the right matrix are added up,
 //! whole ones of two digits. A row of other digits is the list of those fours of neighbours of which one at least is not
-//! 0. The sums are those of products of tiles ([`super::both`]); those of states beyond 2²⁴ units, which takes more than
-//! five hundred weights of the largest size and one sign, may be rounded in another way.
+//! 0. Of numbers of two digits, probabilities, the first ones are listed so, for most of them lie near 0; all second ones
+//! are multiplied. The sums are those of products of tiles ([`super::both`]); those of states beyond 2²⁴ units, which
+//! takes more than five hundred weights of the largest size and one sign, may be rounded in another way.
 
 mod tables;
 
@@ -33,6 +34,8 @@ const _: () = assert!(2 * FOURS == WHOLES);
 pub(crate) const NONE: usize = WIDTH;
 /// Rows of lists have whole fours of entries: the last are filled up with what counts nothing.
 pub(crate) const AT_ONCE: usize = 4;
+/// Rows whose second digits are multiplied at a time.
+pub(crate) const GROUP: usize = 8;
 /// Places are listed in steps of so many bytes: the most by which the processor multiplies an index on its own.
 pub(crate) const WORD: usize = 8;
 /// Steps of one [`Whole`] and one [`Fours`].
@@ -47,7 +50,7 @@ pub(crate) const BIAS: i32 = 1 << 15;
 
 /// With a larger share of states that are on a product of all of them is faster, and with a larger one of fours.
 const MOST_ONES: f64 = 0.5;
-const MOST_FOURS: f64 = 0.6;
+const MOST_FOURS: f64 = 0.7;
 
 /// How a left matrix is multiplied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +72,8 @@ pub(crate) struct Lists {
     pub steps: usize,
     /// Four digits each, where these are fours.
     pub digits: Vec<u32>,
+    /// Second digits of all fours, if there are any: by [group](GROUP) of rows, filled up with rows of 0, tile, and row.
+    pub second: Vec<[[u32; WIDTH]; GROUP]>,
     /// Where each row ends.
     pub ends: Vec<usize>,
     /// Which places of each tile are listed, or which fours, bit by bit.
@@ -95,7 +100,18 @@ impl Lists {
         self.used.resize(tiles, 0);
         self.places.clear();
         self.digits.clear();
+        self.second.clear();
         self.ends.clear();
+    }
+
+    /// Begins anew with fours of a strip.
+    fn clear_for(&mut self, strip: &Strip) {
+        let tiles = strip.digits.len();
+        self.clear(tiles, (tiles * DEPTH / BYTES).max(1), FOURS_WORDS);
+        if strip.has_second() {
+            let groups = strip.rows.div_ceil(GROUP);
+            self.second.resize(groups * tiles, [[0; WIDTH]; GROUP]);
+        }
     }
 }
 
@@ -138,9 +154,6 @@ impl Few {
         self.way = Way::All;
         self.depth = left.depth();
         let strip = Strip::of(left, strip);
-        if strip.digits.iter().any(|digits| *digits > 1) {
-            return;
-        }
         if let Some(words) = words(&strip) {
             self.list_states(&words, self.depth);
             return;
@@ -195,7 +208,7 @@ impl Few {
     }
 }
 
-/// First digits of a strip of rows.
+/// Digits of a strip of rows.
 pub(crate) struct Strip<'a> {
     tiles: &'a [u32],
     pub digits: &'a [u8],
@@ -213,22 +226,30 @@ impl<'a> Strip<'a> {
         }
     }
 
-    /// Those of a row in one tile of the inner dimension, unless they are all 0.
+    /// First (0) or second digits (1) of a row in one tile of the inner dimension, unless they are all 0.
     #[inline]
-    pub fn line(&self, row: usize, tile: usize) -> Option<&'a [u32; WIDTH]> {
+    pub fn line(&self, digit: u8, row: usize, tile: usize) -> Option<&'a [u32; WIDTH]> {
         let lines = self.tiles.as_chunks().0;
-        (self.digits[tile] > 0).then(|| &lines[tile * STRIP + row])
+        let first = usize::from(digit) * self.digits.len() + tile;
+        (self.digits[tile] > digit).then(|| &lines[first * STRIP + row])
+    }
+
+    pub fn has_second(&self) -> bool {
+        self.digits.iter().any(|digits| *digits > 1)
     }
 
     /// The same, place by place.
-    fn places(&self, row: usize, tile: usize) -> [u8; DEPTH] {
-        let line = self.line(row, tile).copied().unwrap_or_default();
+    fn places(&self, digit: u8, row: usize, tile: usize) -> [u8; DEPTH] {
+        let line = self.line(digit, row, tile).copied().unwrap_or_default();
         std::array::from_fn(|place| line[place % WIDTH].to_le_bytes()[place / WIDTH])
     }
 }
 
 /// The rows, packed, if all of them are states.
 fn words(strip: &Strip) -> Option<Vec<u64>> {
+    if strip.has_second() {
+        return None;
+    }
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::vectors() {
         // SAFETY: the processor has these instructions, as was asked.
@@ -243,7 +264,7 @@ fn words_plainly(strip: &Strip) -> Option<Vec<u64>> {
     let tiles = 0..strip.digits.len();
     for (row, tile) in (0..strip.rows).flat_map(|row| tiles.clone().map(move |tile| (row, tile))) {
         let mut word = 0;
-        for (place, digit) in strip.places(row, tile).into_iter().enumerate() {
+        for (place, digit) in strip.places(0, row, tile).into_iter().enumerate() {
             match digit {
                 0 => {}
                 ON => word |= 1 << place,
@@ -289,8 +310,7 @@ fn list_states_plainly(words: &[u64], each: usize, lists: &mut Lists) {
 
 /// Lists the fours that are not 0, unless there are more than `most`.
 fn list_fours(strip: &Strip, most: usize, lists: &mut Lists) -> bool {
-    let tiles = strip.digits.len();
-    lists.clear(tiles, (tiles * DEPTH / BYTES).max(1), FOURS_WORDS);
+    lists.clear_for(strip);
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::vectors() {
         // SAFETY: the processor has these instructions, as was asked.
@@ -301,9 +321,18 @@ fn list_fours(strip: &Strip, most: usize, lists: &mut Lists) -> bool {
 
 /// The plain twin.
 fn list_fours_plainly(strip: &Strip, most: usize, lists: &mut Lists) -> bool {
+    let tiles = strip.digits.len();
     for row in 0..strip.rows {
-        for tile in 0..strip.digits.len() {
-            let digits = strip.places(row, tile);
+        for tile in 0..tiles {
+            let digits = strip.places(1, row, tile);
+            for (four, digits) in digits.as_chunks::<BYTES>().0.iter().enumerate() {
+                if *digits != [0; BYTES] {
+                    lists.used[tile] |= 1 << four;
+                    lists.second[row / GROUP * tiles + tile][row % GROUP][four] =
+                        u32::from_le_bytes(*digits);
+                }
+            }
+            let digits = strip.places(0, row, tile);
             for (four, digits) in digits.as_chunks::<BYTES>().0.iter().enumerate() {
                 if *digits != [0; BYTES] {
                     lists.used[tile] |= 1 << four;
@@ -380,6 +409,11 @@ fn add_fours(
 ) {
     lists.assert_within(tables[0].len().min(tables[1].len()));
     assert!(lists.steps == 1, "fours are found by their first step");
+    assert!(
+        lists.second.is_empty()
+            || lists.second.len() == lists.ends.len().div_ceil(GROUP) * lists.used.len(),
+        "second digits of all rows"
+    );
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::vectors() {
         // SAFETY: the processor has these instructions, as was asked; places are those of the tables.
@@ -404,22 +438,34 @@ fn add_fours_plainly(
                 for (column, sum) in sums.iter_mut().enumerate() {
                     let products = lists.row(row).map(|at| {
                         let four = usize::from(lists.places[at]) / FOURS_WORDS;
-                        let right = table[four][digit][column];
-                        let left = lists.digits[at].to_le_bytes().map(i32::from);
-                        let right = right
-                            .to_le_bytes()
-                            .map(|byte| i32::from(byte.cast_signed()));
-                        left.iter()
-                            .zip(right)
-                            .map(|(left, right)| left * right)
-                            .sum::<i32>()
+                        product(lists.digits[at], table[four][digit][column])
                     });
                     *sum = products.fold(0, i32::wrapping_add);
+                }
+            }
+            let tiles = lists.used.len();
+            let second = lists.second.iter().skip(row / GROUP * tiles).take(tiles);
+            let second = second.flat_map(|rows| rows[row % GROUP]);
+            for (four, left) in second.enumerate() {
+                for (sum, right) in sums[1].iter_mut().zip(table[four][0]) {
+                    *sum += product(left, right);
                 }
             }
         }
         put_sums_plainly(scales, &sums, first + half * WIDTH, rows);
     }
+}
+
+/// The sum of the products of four digits and as many signed ones.
+fn product(left: u32, right: u32) -> i32 {
+    let left = left.to_le_bytes().map(i32::from);
+    let right = right
+        .to_le_bytes()
+        .map(|byte| i32::from(byte.cast_signed()));
+    left.iter()
+        .zip(right)
+        .map(|(left, right)| left * right)
+        .sum()
 }
 
 #[cfg(test)]

@@ -14,12 +14,14 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use super::sums::put_field;
+use super::vectors::every;
 use super::{Rows, by_halves, load, lower_bytes, read, select, store, transpose, upper_bytes};
+use crate::aligned::OnLine;
 use crate::parts::few::{
-    AT_ONCE, BIAS, FOURS, FOURS_WORDS, Fours, Lists, Strip, WHOLE_WORDS, WHOLES, WORD, Whole,
+    AT_ONCE, BIAS, FOURS, FOURS_WORDS, Fours, GROUP, Lists, Strip, WHOLE_WORDS, WHOLES, WORD, Whole,
 };
 use crate::parts::states::ON;
-use crate::parts::{BYTES, DEPTH, ROWS, WIDTH};
+use crate::parts::{BYTES, DEPTH, ROWS, STRIP, WIDTH};
 
 /// Where each place of a tile's row is among its bytes, four to a word.
 const PLACES: [u32; WIDTH] = {
@@ -53,7 +55,7 @@ pub(in crate::parts) fn words(strip: &Strip) -> Option<Vec<u64>> {
     let mut words = Vec::with_capacity(strip.rows * strip.digits.len());
     for row in 0..strip.rows {
         for tile in 0..strip.digits.len() {
-            let Some(line) = strip.line(row, tile) else {
+            let Some(line) = strip.line(0, row, tile) else {
                 words.push(0);
                 continue;
             };
@@ -107,16 +109,23 @@ pub(in crate::parts) fn list_fours(strip: &Strip, most: usize, lists: &mut Lists
     let order = read(&PLACES);
     let first: [u32; WIDTH] = std::array::from_fn(|place| (place * FOURS_WORDS) as u32);
     let first = read(&first);
+    let tiles = strip.digits.len();
     // Vectors are written whole.
-    let room = (strip.digits.len() + 1) * WIDTH + AT_ONCE;
+    let room = (tiles + 1) * WIDTH + AT_ONCE;
     let mut end = 0;
     for row in 0..strip.rows {
         if lists.places.len() < end + room {
             lists.places.resize(2 * end + room, 0);
             lists.digits.resize(2 * end + room, 0);
         }
-        for tile in 0..strip.digits.len() {
-            let Some(line) = strip.line(row, tile) else {
+        for tile in 0..tiles {
+            if let Some(line) = strip.line(1, row, tile) {
+                let digits = _mm512_permutexvar_epi8(order, read(line));
+                lists.used[tile] |= u64::from(_mm512_test_epi32_mask(digits, digits));
+                let second = &mut lists.second[row / GROUP * tiles + tile];
+                store(&mut second[row % GROUP], digits);
+            }
+            let Some(line) = strip.line(0, row, tile) else {
                 continue;
             };
             let digits = _mm512_permutexvar_epi8(order, read(line));
@@ -329,7 +338,9 @@ pub(in crate::parts) unsafe fn add_fours(
 ) {
     let scales = scales.each_ref().map(|scales| load(scales));
     let mut start = 0;
-    for (end, row) in lists.ends.iter().zip(rows) {
+    let mut seconds = OnLine([[[0; WIDTH]; 2]; STRIP]);
+    add_second(lists, tables, &mut seconds);
+    for ((end, row), seconds) in lists.ends.iter().zip(rows).zip(seconds.iter()) {
         let places = lists.places[start..*end].as_chunks::<AT_ONCE>().0;
         let digits = lists.digits[start..*end].as_chunks::<AT_ONCE>().0;
         let mut all = [[[_mm512_setzero_si512(); 2]; 2]; AT_ONCE];
@@ -356,10 +367,39 @@ pub(in crate::parts) unsafe fn add_fours(
         }
         let out = row[first..].as_chunks_mut::<WIDTH>().0.iter_mut();
         for ((half, scales), out) in scales.into_iter().enumerate().zip(out) {
-            let sums = [0, 1].map(|digit: usize| together(all.map(|sums| sums[half][digit])));
-            put_field(sums, scales, out);
+            let [upper, lower] =
+                [0, 1].map(|digit: usize| together(all.map(|sums| sums[half][digit])));
+            let lower = _mm512_add_epi32(lower, read(&seconds[half]));
+            put_field([upper, lower], scales, out);
         }
         start = *end;
+    }
+}
+
+/// Sums of products of second digits, if there are any, and first ones on the right: by row, of sixteen columns of each table.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn add_second(lists: &Lists, tables: [&[Fours]; 2], out: &mut [[[u32; WIDTH]; 2]; STRIP]) {
+    let groups = lists.second.chunks(lists.used.len().max(1));
+    for (lefts, out) in groups.zip(out.as_chunks_mut::<GROUP>().0) {
+        let mut all = [[_mm512_setzero_si512(); 2]; GROUP];
+        for (tile, lefts) in lefts.iter().enumerate() {
+            let rights = tables.map(|table| &table.as_chunks::<WIDTH>().0[tile]);
+            for place in 0..WIDTH {
+                let rights = rights.map(|right| read(&right[place][0]));
+                for (sums, left) in all.iter_mut().zip(lefts) {
+                    let left = every(left[place]);
+                    for (sum, right) in sums.iter_mut().zip(rights) {
+                        *sum = _mm512_dpbusd_epi32(*sum, left, right);
+                    }
+                }
+            }
+        }
+        for (out, all) in out.iter_mut().zip(all) {
+            for (out, sums) in out.iter_mut().zip(all) {
+                store(out, sums);
+            }
+        }
     }
 }
 
