@@ -6,6 +6,7 @@ mod tally;
 mod wide;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use resrel_kernels::Workers;
@@ -25,10 +26,13 @@ const LEAST_MEMORY: u64 = 64 << 20;
 /// Observations that are handed to the threads at once, and words of their states.
 const ROUND_ROWS: usize = 1 << 20;
 const ROUND_WORDS: usize = 1 << 21;
-/// Observations of a round that one thread takes at a time.
+/// A thread takes so many at a time, but no fewer words than are worth waking it for.
 const BLOCKS_PER_ROUND: usize = 16;
+const LEAST_WORDS: usize = 1 << 14;
 /// Deepest cut of a partition that is too big for memory, as bits.
 const MOST_PASS_BITS: u32 = 16;
+/// Bytes of partitions that are counted together.
+const LITTLE: u64 = 1 << 14;
 /// Words of memory that counting takes for each word of a partition, at most.
 const WORKING_WORDS: u64 = 4;
 
@@ -164,7 +168,7 @@ impl Counter {
             labelled,
             memory,
             engine: if shape == StateShape::Words(1) && !labelled {
-                Engine::Narrow(Narrow::new())
+                Engine::Narrow(Narrow::new(memory))
             } else {
                 Engine::Wide(Wide::new(labelled))
             },
@@ -210,9 +214,10 @@ impl Counter {
             *self.missing.entry(label).or_insert(0) += count;
         }
         let round = (ROUND_WORDS / width.max(1)).clamp(1, ROUND_ROWS);
+        let least = LEAST_WORDS.div_ceil(width.max(1));
         for first in (0..rows).step_by(round) {
             let last = rows.min(first + round);
-            let block = (last - first).div_ceil(BLOCKS_PER_ROUND);
+            let block = (last - first).div_ceil(BLOCKS_PER_ROUND).max(least);
             workers.for_each((last - first).div_ceil(block), |index| {
                 let start = first + index * block;
                 self.observe_block(batch, start, last.min(start + block));
@@ -330,17 +335,12 @@ impl Counter {
         mut visit: Option<Visit<'_>>,
     ) -> Result<Counted, Error> {
         if let Engine::Narrow(narrow) = &self.engine {
-            narrow.flush();
+            narrow.flush(workers);
         }
         let engine = self.partitioned();
         let threads = workers.threads().max(1);
         let budget = self.memory / 2 / threads as u64;
-        let mut tasks = Vec::new();
-        for partition in 0..PARTITIONS {
-            let parts = (WORKING_WORDS * engine.bytes(partition)).div_ceil(budget);
-            let bits = parts.max(1).next_power_of_two().ilog2().min(MOST_PASS_BITS);
-            tasks.extend((0..1_u64 << bits).map(|pass| (partition, pass, bits)));
-        }
+        let tasks = tasks(engine, budget);
         let mut pairs = Vec::new();
         let mut majority: u64 = self.missing.values().copied().max().unwrap_or(0);
         // Few at a time where their states are kept until they have been looked at.
@@ -348,8 +348,7 @@ impl Counter {
         let at_once = if keep { threads } else { 16 * threads };
         for (done, group) in tasks.chunks(at_once).enumerate() {
             let units = workers.map(group.len(), |index| {
-                let (partition, pass, bits) = group[index];
-                engine.count(partition, pass, bits, budget, &self.file, keep)
+                engine.count(&group[index], budget, &self.file, keep)
             });
             for unit in units {
                 let unit = unit?;
@@ -380,6 +379,48 @@ impl Counter {
     }
 }
 
+/// What is counted at a time: all states of some partitions, or of a single one those whose hash goes on with the
+/// `pass_bits` bits `pass`.
+struct Task {
+    partitions: Range<usize>,
+    pass: u64,
+    pass_bits: u32,
+}
+
+impl Task {
+    /// Whether a state with this hash, of one of the partitions, is counted.
+    #[inline]
+    fn takes(&self, hash: u64) -> bool {
+        self.pass_bits == 0 || hash << PARTITION_BITS >> (u64::BITS - self.pass_bits) == self.pass
+    }
+}
+
+/// All there is to be counted in about `budget` bytes at a time.
+fn tasks(engine: &dyn Partitioned, budget: u64) -> Vec<Task> {
+    let little = LITTLE.min(budget / WORKING_WORDS);
+    let mut tasks: Vec<Task> = Vec::new();
+    let mut together = 0;
+    for partition in 0..PARTITIONS {
+        let bytes = engine.bytes(partition);
+        together += bytes;
+        if let Some(task) = tasks.last_mut()
+            && together <= little
+        {
+            task.partitions.end += 1;
+            continue;
+        }
+        together = bytes;
+        let parts = (WORKING_WORDS * bytes).div_ceil(budget);
+        let pass_bits = parts.max(1).next_power_of_two().ilog2().min(MOST_PASS_BITS);
+        tasks.extend((0..1 << pass_bits).map(|pass| Task {
+            partitions: partition..partition + 1,
+            pass,
+            pass_bits,
+        }));
+    }
+    tasks
+}
+
 /// Observations sorted into partitions, of which each can be counted on its own.
 trait Partitioned {
     /// Bytes of memory in use.
@@ -395,17 +436,8 @@ trait Partitioned {
     /// Bytes of a partition, in memory and on the disk.
     fn bytes(&self, partition: usize) -> u64;
 
-    /// Counts the states of a partition whose hash goes on with the `pass_bits` bits `pass`, in about
-    /// `budget` bytes, and keeps them if they are to be looked at.
-    fn count(
-        &self,
-        partition: usize,
-        pass: u64,
-        pass_bits: u32,
-        budget: u64,
-        file: &SpillFile,
-        keep: bool,
-    ) -> Result<Unit, Error>;
+    /// Counts the states of a task in about `budget` bytes, and keeps them if they are to be looked at.
+    fn count(&self, task: &Task, budget: u64, file: &SpillFile, keep: bool) -> Result<Unit, Error>;
 }
 
 /// What a partition, or a pass over it, came to.

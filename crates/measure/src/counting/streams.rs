@@ -9,7 +9,8 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::Error;
 
-/// Words that a stream allocates at a time.
+/// Words that a stream allocates at first, and at a time at most.
+const FIRST: usize = 64;
 const CHUNK: usize = 2048;
 
 /// One partition's words, in the order of their arrival.
@@ -29,7 +30,9 @@ impl Stream {
             chunk.extend_from_slice(words);
             return 0;
         }
-        let mut chunk = Vec::with_capacity(CHUNK.max(words.len()));
+        let last = self.chunks.last().map_or(0, Vec::capacity);
+        let length = (2 * last).clamp(FIRST, CHUNK);
+        let mut chunk = Vec::with_capacity(length.max(words.len()));
         chunk.extend_from_slice(words);
         let allocated = chunk.capacity() as u64;
         self.chunks.push(chunk);

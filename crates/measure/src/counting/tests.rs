@@ -65,12 +65,18 @@ fn skewed(rows: usize, seed: u64) -> Vec<u64> {
 fn many_states_are_counted_as_in_one_table() {
     let workers = Workers::new(2).unwrap();
     // More than a round, and partitions that are cut into pieces.
-    for (rows, distinct) in [(3_000_000, false), (3_000_000, true)] {
-        let keys: Vec<u64> = if distinct {
-            (0..rows as u64).map(|i| (i / 2) << 40 | 5).collect()
-        } else {
-            skewed(rows, 1)
-        };
+    let rows = 3_000_000;
+    let twice = |order: fn(u64) -> u64| (0..3_000_000).map(|i| order(i) << 40 | 5).collect();
+    let far_apart: Vec<u64> = twice(|i| i % 1_500_000);
+    let one_after_the_other: Vec<u64> = twice(|i| i / 2);
+    // Frequent ones come after many that come once.
+    let mixed: Vec<u64> = (0..rows as u64 / 2).chain(skewed(rows / 2, 2)).collect();
+    for (keys, distinct) in [
+        (skewed(rows, 1), false),
+        (far_apart, true),
+        (one_after_the_other, true),
+        (mixed, true),
+    ] {
         let mut plain = StateCounts::new(1);
         plain.observe_rows(&keys).unwrap();
         // The smaller one spills after each round.

@@ -12,7 +12,7 @@ use hashbrown::hash_table::Entry;
 
 use super::streams::{SpillFile, Stream};
 use super::tally::Tally;
-use super::{PARTITION_BITS, PARTITIONS, Partitioned, Unit};
+use super::{PARTITION_BITS, PARTITIONS, Partitioned, Task, Unit};
 use crate::Error;
 use crate::counts::hash;
 
@@ -87,19 +87,16 @@ impl Partitioned for Wide {
 
     fn count(
         &self,
-        partition: usize,
-        pass: u64,
-        pass_bits: u32,
+        task: &Task,
         _budget: u64,
         file: &SpillFile,
         keep: bool,
     ) -> Result<Unit, Error> {
-        let stream = self.lock(partition);
         let mut records = Records::new(self.labelled);
-        for piece in stream.pieces(file) {
-            records.parse(&piece?, |hash| {
-                pass_bits == 0 || hash << PARTITION_BITS >> (u64::BITS - pass_bits) == pass
-            });
+        for partition in task.partitions.clone() {
+            for piece in self.lock(partition).pieces(file) {
+                records.parse(&piece?, |hash| task.takes(hash));
+            }
         }
         Ok(records.into_unit(keep))
     }
