@@ -108,7 +108,7 @@ impl Router {
             }
             self.seen += states.len();
             self.missed += misses;
-            if self.missed > self.slots.len() {
+            if 2 * self.missed > self.slots.len() {
                 self.grow(to.most_slots);
             }
         }
