@@ -26,12 +26,15 @@ const LEAST_MEMORY: u64 = 64 << 20;
 /// Observations that are handed to the threads at once, and words of their states.
 const ROUND_ROWS: usize = 1 << 20;
 const ROUND_WORDS: usize = 1 << 21;
-/// A thread takes so many at a time, but no fewer words than are worth waking it for.
+/// A round is cut into so many blocks for the threads at most: none of less than what is worth waking one
+/// for, as many states of one word.
 const BLOCKS_PER_ROUND: usize = 16;
-const LEAST_WORDS: usize = 1 << 14;
+const LEAST_BLOCK: usize = 1 << 14;
+/// What a state of other kinds takes at least, as so many of those.
+const WIDE: usize = 8;
 /// Deepest cut of a partition that is too big for memory, as bits.
 const MOST_PASS_BITS: u32 = 16;
-/// Bytes of partitions that are counted together.
+/// Bytes of partitions that are counted together, at most.
 const LITTLE: u64 = 1 << 14;
 /// Words of memory that counting takes for each word of a partition, at most.
 const WORKING_WORDS: u64 = 4;
@@ -214,7 +217,11 @@ impl Counter {
             *self.missing.entry(label).or_insert(0) += count;
         }
         let round = (ROUND_WORDS / width.max(1)).clamp(1, ROUND_ROWS);
-        let least = LEAST_WORDS.div_ceil(width.max(1));
+        let each = match self.engine {
+            Engine::Narrow(_) => 1,
+            Engine::Wide(_) => WIDE + width,
+        };
+        let least = LEAST_BLOCK.div_ceil(each);
         for first in (0..rows).step_by(round) {
             let last = rows.min(first + round);
             let block = (last - first).div_ceil(BLOCKS_PER_ROUND).max(least);
@@ -379,8 +386,8 @@ impl Counter {
     }
 }
 
-/// What is counted at a time: all states of some partitions, or of a single one those whose hash goes on with the
-/// `pass_bits` bits `pass`.
+/// What is counted at a time: all states of some partitions, or of a single one those whose hash goes on
+/// with the `pass_bits` bits `pass`.
 struct Task {
     partitions: Range<usize>,
     pass: u64,
@@ -436,7 +443,8 @@ trait Partitioned {
     /// Bytes of a partition, in memory and on the disk.
     fn bytes(&self, partition: usize) -> u64;
 
-    /// Counts the states of a task in about `budget` bytes, and keeps them if they are to be looked at.
+    /// Counts the states of a task in about `budget` bytes, and keeps them if they are to be looked
+    /// at.
     fn count(&self, task: &Task, budget: u64, file: &SpillFile, keep: bool) -> Result<Unit, Error>;
 }
 

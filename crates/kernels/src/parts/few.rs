@@ -2,9 +2,9 @@
 //!
 //! A row of states is the list of the places that are on, for each of which numbers of the right matrix are added up,
 //! whole ones of two digits. A row of other digits is the list of those fours of neighbours of which one at least is not
-//! 0. Of numbers of two digits, probabilities, the first ones are listed so, for most of them lie near 0; all second ones
-//! are multiplied. The sums are those of products of tiles ([`super::both`]); those of states beyond 2²⁴ units, which
-//! takes more than five hundred weights of the largest size and one sign, may be rounded in another way.
+//! 0. Of numbers of two digits, probabilities, the first ones are listed so, for most of them lie near 0; all second
+//! ones are multiplied. The sums are those of products of tiles ([`super::both`]); those of states beyond 2²⁴ units,
+//! which takes more than five hundred weights of the largest size and one sign, may be rounded in another way.
 
 mod tables;
 
@@ -72,11 +72,11 @@ pub(crate) struct Lists {
     pub steps: usize,
     /// Four digits each, where these are fours.
     pub digits: Vec<u32>,
-    /// Second digits of all fours, if there are any: by [group](GROUP) of rows, filled up with rows of 0, tile, and row.
+    /// Second digits of all fours, if there are any: by [group](GROUP) of rows, which rows of 0 fill up, tile, and row.
     pub second: Vec<[[u32; WIDTH]; GROUP]>,
     /// Where each row ends.
     pub ends: Vec<usize>,
-    /// Which places of each tile are listed, or which fours, bit by bit.
+    /// Which places of each tile, or which fours, the table must have, bit by bit.
     pub used: Vec<u64>,
     /// Of how many places or fours the table must have numbers.
     within: usize,
@@ -234,14 +234,14 @@ impl<'a> Strip<'a> {
         (self.digits[tile] > digit).then(|| &lines[first * STRIP + row])
     }
 
-    pub fn has_second(&self) -> bool {
-        self.digits.iter().any(|digits| *digits > 1)
-    }
-
     /// The same, place by place.
     fn places(&self, digit: u8, row: usize, tile: usize) -> [u8; DEPTH] {
         let line = self.line(digit, row, tile).copied().unwrap_or_default();
         std::array::from_fn(|place| line[place % WIDTH].to_le_bytes()[place / WIDTH])
+    }
+
+    pub fn has_second(&self) -> bool {
+        self.digits.iter().any(|digits| *digits > 1)
     }
 }
 
@@ -308,7 +308,7 @@ fn list_states_plainly(words: &[u64], each: usize, lists: &mut Lists) {
     }
 }
 
-/// Lists the fours that are not 0, unless there are more than `most`.
+/// Lists the fours that are not 0, of first digits, unless there are more than `most`.
 fn list_fours(strip: &Strip, most: usize, lists: &mut Lists) -> bool {
     lists.clear_for(strip);
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]

@@ -2,8 +2,8 @@
 //!
 //! A state is first mixed by a bijection, so that every pattern of states spreads evenly, and stays
 //! mixed until somebody asks for it. Each thread counts what repeats soon in a small cache and sorts
-//! the rest into partitions by the first bits ([`router`]); in the end each partition is cut further, until
-//! the table of a piece fits the processor's cache, and counted ([`table`]).
+//! the rest into partitions by the first bits ([`router`]); in the end each partition is cut further,
+//! until the table of a piece fits the processor's cache, and counted ([`table`]).
 
 mod router;
 mod table;
@@ -115,11 +115,9 @@ impl Partitioned for Narrow {
         {
             let singles: Vec<&[u64]> = partition.singles.in_memory().collect();
             let paired: Vec<&[u64]> = partition.pairs.in_memory().collect();
-            let mut bench = self.bench();
-            bench.count(&singles, &paired, PARTITION_BITS, |table| {
+            Bench::default().count(&singles, &paired, PARTITION_BITS, |table| {
                 table.for_each(|state, count| pairs.extend([state, count]));
             });
-            self.give_back(bench);
         }
         partition.singles.clear_memory();
         partition.pairs.clear_memory();
@@ -147,11 +145,8 @@ impl Partitioned for Narrow {
     }
 
     fn count(&self, task: &Task, budget: u64, file: &SpillFile, keep: bool) -> Result<Unit, Error> {
-        let skip = if task.partitions.len() > 1 {
-            0
-        } else {
-            PARTITION_BITS + task.pass_bits
-        };
+        // Partitions that are counted together are little, and not cut.
+        let skip = PARTITION_BITS + task.pass_bits;
         let partitions = task.partitions.clone();
         let partitions: Vec<_> = partitions.map(|partition| self.lock(partition)).collect();
         let mut gathered = Gathered::new(budget / 8, skip, self.bench());

@@ -119,6 +119,28 @@ fn two_states_that_fight_for_a_slot_fill_no_memory() {
 }
 
 #[test]
+fn states_that_all_meet_in_one_table_make_it_grow() {
+    // Their mixed forms are small numbers: one partition, and one piece of it.
+    let once = (0..100_000_u64).map(narrow::state_of);
+    let twice = (0..100_000).step_by(3).map(narrow::state_of);
+    let keys: Vec<u64> = once.chain(twice).collect();
+    let batch = Batch {
+        states: States::Words(&keys),
+        labels: None,
+        counts: None,
+        missing: &[],
+    };
+    let (counted, table, order) = count(StateShape::Words(1), &[batch], LIMITS[0], 2);
+    assert_eq!(counted.spectrum.pairs(), [(1, 66_666), (2, 33_334)]);
+    assert_eq!(table.len(), 100_000);
+    let in_order: Vec<_> = (0..100_000)
+        .map(narrow::state_of)
+        .map(|state| vec![state])
+        .collect();
+    assert_eq!(order, in_order);
+}
+
+#[test]
 fn counts_beyond_32_bits_add_up() {
     let big = [u64::from(u32::MAX) + 7, 1 << 40, 3];
     for (labels, memory) in [(None, LIMITS[0]), (Some(&[1, 1, 2][..]), LIMITS[1])] {

@@ -211,7 +211,8 @@ fn the_last_places_of_wide_layers_are_found() {
         (right[[inner - 1, 3]], right[[inner - 1, 20]]) = (0.5, 0.25);
         let unit = 2.0_f32.powi(-22);
         let (units, scales) = ([unit; ROWS], [[FIRST * unit; ROWS]; 2]);
-        for (way, on) in [(Way::Ones, 1.0), (Way::Fours, 0.2)] {
+        // One digit, 0.2, and two.
+        for (way, on) in [(Way::Ones, 1.0), (Way::Fours, 0.2), (Way::Fours, 0.3)] {
             let mut values = Array2::zeros((1, inner));
             values[[0, inner - 1]] = on;
             let mut few = Few::none();

@@ -376,7 +376,8 @@ pub(in crate::parts) unsafe fn add_fours(
     }
 }
 
-/// Sums of products of second digits, if there are any, and first ones on the right: by row, of sixteen columns of each table.
+/// Sums of products of second digits, if there are any, and first ones on the right: by row, of sixteen columns of each
+/// table.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vnni")]
 fn add_second(lists: &Lists, tables: [&[Fours]; 2], out: &mut [[[u32; WIDTH]; 2]; STRIP]) {

@@ -1,37 +1,38 @@
 //! What a thread sees first: a cache for what repeats soon, and the way to the partitions for the rest.
 
 use super::{Narrow, TOGETHER, mix};
-use crate::counting::{PARTITION_BITS, PARTITIONS};
+use crate::counting::{BLOCKS_PER_ROUND, PARTITION_BITS, PARTITIONS};
 
 /// Slots of a thread's cache in the beginning, those that fit a processor's second-level cache (512 KiB),
 /// and at most.
-const FIRST_SLOTS: usize = 1 << 10;
+const FIRST_SLOTS: usize = 1 << 12;
 const NEAR_SLOTS: usize = 1 << 15;
 const MOST_SLOTS: usize = 1 << 17;
-/// What of the memory such a cache may take beyond the near ones: there may be hundreds of threads.
-const SHARE: u64 = 256;
+/// What of the memory a larger one than those may take: there are as many as blocks of a round.
+const SHARE: u64 = 16 * BLOCKS_PER_ROUND as u64;
 /// How long a slot's state withstands others, in misses.
 const CREDIT: u32 = 1 << 10;
-/// Where fewer than one in so many of the states that are looked up together is there, so many times as many are not looked
-/// up.
+/// Fewer than one in so many are few. Where so few of the states that are looked up together are there, the
+/// next are not looked up, so many times as many.
+const FEW: usize = 64;
 const UNSEEN: usize = 16;
 /// Words that a thread collects for a partition before it takes the partition's lock.
 const BUFFER: usize = 64;
 
-/// Slots of a thread's cache at most.
+/// Slots of a thread's cache at most, a power of two.
 pub(super) fn most_slots(memory: u64) -> usize {
     let most = memory / SHARE / size_of::<Slot>() as u64;
-    (most as usize).clamp(NEAR_SLOTS, MOST_SLOTS)
+    let most = (most as usize).clamp(NEAR_SLOTS, MOST_SLOTS);
+    1 << most.ilog2()
 }
 
 /// A thread's cache of what it saw, and its buffers.
 pub(super) struct Router {
     slots: Vec<Slot>,
-    /// States that were looked up since the cache grew, and those of them that were not there.
+    /// States that were looked up since the cache grew or might have, and those of them that were not there.
     seen: usize,
     missed: usize,
-    singles: Buffers,
-    pairs: Buffers,
+    on_the_way: OnTheWay,
 }
 
 /// A state, how often it was seen, and how many misses it withstands, at most [`CREDIT`]. A state that
@@ -40,20 +41,60 @@ pub(super) struct Router {
 #[derive(Clone, Copy, Default)]
 struct Slot {
     state: u64,
-    count: u32,
-    /// Never more than the count.
-    credit: u32,
+    /// The count in the low half; the misses, which are never more, in the high one: both grow at once.
+    seen: u64,
 }
 
 impl Slot {
+    /// What is added for a hit.
+    const HIT: u64 = 1 << 32 | 1;
+
     /// Whether a state is here and can be counted once more.
     #[inline]
     #[allow(
         clippy::needless_bitwise_bool,
         reason = "a lazy one would be a branch that cannot be foretold"
     )]
-    fn holds(&self, state: u64) -> bool {
-        (self.state == state) & (self.count < u32::MAX)
+    fn holds(self, state: u64) -> bool {
+        (self.state == state) & (self.count() < u32::MAX)
+    }
+
+    /// Counts a mixed state once; answers whether it was here.
+    #[inline]
+    fn observe(&mut self, state: u64, on_the_way: &mut OnTheWay, to: &Narrow) -> bool {
+        let there = self.holds(state);
+        if there {
+            self.seen += Self::HIT;
+        } else {
+            self.miss(state, on_the_way, to);
+        }
+        there
+    }
+
+    /// Counts a mixed state that is not here.
+    fn miss(&mut self, state: u64, on_the_way: &mut OnTheWay, to: &Narrow) {
+        if self.credit() > 0 {
+            let credit = CREDIT.min(self.credit()) - 1;
+            self.seen = u64::from(credit) << 32 | u64::from(self.count());
+            on_the_way.single(state, to);
+            return;
+        }
+        let old = std::mem::replace(self, Self { state, seen: 1 });
+        match old.count() {
+            0 => {}
+            1 => on_the_way.single(old.state, to),
+            count => on_the_way.pair(old.state, count.into(), to),
+        }
+    }
+
+    #[inline]
+    fn count(self) -> u32 {
+        self.seen as u32
+    }
+
+    #[inline]
+    fn credit(self) -> u32 {
+        (self.seen >> 32) as u32
     }
 }
 
@@ -63,47 +104,54 @@ impl Router {
             slots: vec![Slot::default(); FIRST_SLOTS],
             seen: 0,
             missed: 0,
-            singles: Buffers::new(false),
-            pairs: Buffers::new(true),
+            on_the_way: OnTheWay {
+                singles: Buffers::new(false),
+                pairs: Buffers::new(true),
+            },
         }
     }
 
     /// Counts states, each once.
     pub(super) fn observe_all(&mut self, states: &[u64], to: &Narrow) {
         let mut missed = [0; TOGETHER];
-        let (mut mostly_there, mut unseen) = (true, 0);
+        let (mut foretold, mut unseen) = (false, 0);
         for states in states.chunks(TOGETHER) {
+            let (slots, on_the_way) = (&mut self.slots[..], &mut self.on_the_way);
+            let last = slots.len() - 1;
             if unseen > 0 {
                 unseen -= 1;
                 for &state in states {
-                    let state = mix(state);
-                    self.singles.push(state, &[state], to);
+                    on_the_way.single(mix(state), to);
                 }
                 continue;
             }
             let mut misses = 0;
-            if mostly_there {
-                // Which states are not there cannot be foretold: they are gathered without a branch.
-                let last = self.slots.len() - 1;
+            if foretold {
                 for &state in states {
                     let state = mix(state);
-                    let slot = &mut self.slots[state as usize & last];
-                    let there = slot.holds(state);
-                    slot.count += u32::from(there);
-                    slot.credit += u32::from(there);
-                    missed[misses] = state;
-                    misses += usize::from(!there);
-                }
-                for &state in &missed[..misses] {
-                    self.observe(state, to);
+                    let slot = &mut slots[state as usize & last];
+                    misses += usize::from(!slot.observe(state, on_the_way, to));
                 }
             } else {
+                // Those that are not there are gathered without a branch.
+                let mut kept = 0;
                 for &state in states {
-                    misses += usize::from(!self.observe(mix(state), to));
+                    let state = mix(state);
+                    let slot = &mut slots[state as usize & last];
+                    let there = slot.holds(state);
+                    slot.seen += u64::from(there) * Slot::HIT;
+                    missed[kept] = state;
+                    kept += usize::from(!there);
+                }
+                // What comes again among them is there by now.
+                for &state in &missed[..kept] {
+                    let slot = &mut slots[state as usize & last];
+                    misses += usize::from(!slot.observe(state, on_the_way, to));
                 }
             }
-            mostly_there = 2 * misses < states.len();
-            if UNSEEN * misses > (UNSEEN - 1) * states.len() {
+            // The processor foretells what it mostly was.
+            foretold = FEW * misses < states.len() || 2 * misses > states.len();
+            if FEW * (states.len() - misses) < states.len() {
                 unseen = UNSEEN;
             }
             self.seen += states.len();
@@ -129,44 +177,9 @@ impl Router {
         }
     }
 
-    /// Counts a mixed state once; answers whether it was in the cache.
-    #[inline]
-    fn observe(&mut self, state: u64, to: &Narrow) -> bool {
-        let last = self.slots.len() - 1;
-        let slot = &mut self.slots[state as usize & last];
-        let there = slot.holds(state);
-        if there {
-            slot.count += 1;
-            slot.credit += 1;
-        } else if slot.credit > 0 {
-            slot.credit = CREDIT.min(slot.credit) - 1;
-            self.singles.push(state, &[state], to);
-        } else {
-            let old = std::mem::replace(
-                slot,
-                Slot {
-                    state,
-                    count: 1,
-                    credit: 0,
-                },
-            );
-            self.leave(old, to);
-        }
-        there
-    }
-
-    #[inline]
-    fn leave(&mut self, slot: Slot, to: &Narrow) {
-        match slot.count {
-            0 => {}
-            1 => self.singles.push(slot.state, &[slot.state], to),
-            count => self.pair(slot.state, count.into(), to),
-        }
-    }
-
     /// Counts a mixed state `count` times.
     pub(super) fn pair(&mut self, state: u64, count: u64, to: &Narrow) {
-        self.pairs.push(state, &[state, count], to);
+        self.on_the_way.pair(state, count, to);
     }
 
     /// Empties the cache and the buffers.
@@ -177,14 +190,32 @@ impl Router {
             let mut filled = 0;
             for slot in slots {
                 gathered[filled] = *slot;
-                filled += usize::from(slot.count > 0);
+                filled += usize::from(slot.count() > 0);
             }
             for slot in &gathered[..filled] {
-                self.pair(slot.state, slot.count.into(), to);
+                self.pair(slot.state, slot.count().into(), to);
             }
         }
-        self.singles.flush(to);
-        self.pairs.flush(to);
+        self.on_the_way.singles.flush(to);
+        self.on_the_way.pairs.flush(to);
+    }
+}
+
+/// What a thread has for the partitions.
+struct OnTheWay {
+    singles: Buffers,
+    pairs: Buffers,
+}
+
+impl OnTheWay {
+    #[inline]
+    fn single(&mut self, state: u64, to: &Narrow) {
+        self.singles.push(state, &[state], to);
+    }
+
+    #[inline]
+    fn pair(&mut self, state: u64, count: u64, to: &Narrow) {
+        self.pairs.push(state, &[state, count], to);
     }
 }
 

@@ -7,8 +7,8 @@ use crate::counting::tally::Tally;
 pub(super) const PIECE: usize = 1 << 13;
 /// Slots of a table for each entry.
 const ROOM: usize = 4;
-/// Least and most pieces that a partition is cut into at once, as bits: of few, one entry after the other would go to the
-/// same piece and wait for its end.
+/// Least and most pieces that a partition is cut into at once, as bits: of few, one entry after the other
+/// would go to the same piece and wait for its end.
 const LEAST_BITS: u32 = 4;
 const MOST_BITS: u32 = 10;
 
@@ -22,8 +22,8 @@ pub(super) struct Bench {
 }
 
 impl Bench {
-    /// Counts the states of some words, whose first `skip` bits are all the same: `singles` are seen once each, `pairs` as often
-    /// as the word after them says. Each state is in one of the tables that `see` is handed.
+    /// Counts the states of some words, whose first `skip` bits are all the same: `singles` are seen once each,
+    /// `pairs` as often as the word after them says. Each state is in one of the tables that `see` is handed.
     pub(super) fn count(
         &mut self,
         singles: &[&[u64]],
