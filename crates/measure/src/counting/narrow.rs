@@ -14,9 +14,9 @@ use std::sync::{Mutex, PoisonError};
 
 use resrel_kernels::Workers;
 
+use super::partitions::{PARTITION_BITS, PARTITIONS, Partitioned, Task, Unit};
 use super::streams::{SpillFile, Stream};
 use super::tally::Tally;
-use super::{PARTITION_BITS, PARTITIONS, Partitioned, Task, Unit};
 use crate::Error;
 use router::{Router, most_slots};
 use table::{Bench, PIECE, Table};

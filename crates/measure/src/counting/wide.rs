@@ -10,9 +10,9 @@ use std::sync::{Mutex, PoisonError};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
+use super::partitions::{PARTITION_BITS, PARTITIONS, Partitioned, Task, Unit};
 use super::streams::{SpillFile, Stream};
 use super::tally::Tally;
-use super::{PARTITION_BITS, PARTITIONS, Partitioned, Task, Unit};
 use crate::Error;
 use crate::counts::hash;
 

@@ -1,7 +1,8 @@
 //! What a thread sees first: a cache for what repeats soon, and the way to the partitions for the rest.
 
 use super::{Narrow, TOGETHER, mix};
-use crate::counting::{BLOCKS_PER_ROUND, PARTITION_BITS, PARTITIONS};
+use crate::counting::BLOCKS_PER_ROUND;
+use crate::counting::partitions::{PARTITION_BITS, PARTITIONS};
 
 /// Slots of a thread's cache in the beginning, those that fit a processor's second-level cache (512 KiB),
 /// and at most.
@@ -41,7 +42,7 @@ pub(super) struct Router {
 #[derive(Clone, Copy, Default)]
 struct Slot {
     state: u64,
-    /// The count in the low half; the misses, which are never more, in the high one: both grow at once.
+    /// The count in the low half, and in the high one the misses that it withstands, never more: both grow at once.
     seen: u64,
 }
 
@@ -186,7 +187,7 @@ impl Router {
     pub(super) fn flush(&mut self, to: &Narrow) {
         let mut gathered = [Slot::default(); TOGETHER];
         for slots in std::mem::take(&mut self.slots).chunks(TOGETHER) {
-            // Neither can be foretold: which slots are filled, and with what was seen once.
+            // Which slots are filled cannot be foretold, nor which with what was seen once: that is a pair, too.
             let mut filled = 0;
             for slot in slots {
                 gathered[filled] = *slot;
