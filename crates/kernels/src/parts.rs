@@ -14,6 +14,7 @@
 //! This holds for columns whose largest number lies between 2⁻¹⁰⁰ and 2¹⁰⁰. States times whole numbers are exact where
 //! single precision is, if there are three digits.
 
+mod added;
 mod both;
 mod cut;
 mod few;
@@ -38,6 +39,7 @@ use pulp::Arch;
 use crate::aligned::Aligned;
 use crate::amx::{self, ROW, ROWS, Tiles};
 use crate::bytes;
+pub(crate) use crate::parts::added::{Added, Chosen, MOST_ADDED, put_less};
 pub(crate) use crate::parts::both::{COLUMNS, Columns, Sums, cut_both, multiply_both, put_sums};
 pub(crate) use crate::parts::cut::unit;
 use crate::parts::cut::{Lines, Side, units};

@@ -21,13 +21,14 @@ use pulp::Arch;
 use crate::amx::ROWS;
 use crate::bytes;
 use crate::parts::{
-    DEPTH, InParts, InRows, MOST_ROWS, MOST_TERMS, Packed, WIDE, clear, room, sides,
+    Added, DEPTH, InParts, InRows, MOST_ADDED, MOST_ROWS, MOST_TERMS, Packed, WIDE, clear, room,
+    sides,
 };
 use crate::philox::{PAIRED, Stream};
 use crate::sampling::sigmoid_row;
 pub use crate::tiled::batch::Batch;
 use crate::tiled::batch::{Counted, Group, Visible, count, order, put_states};
-use crate::tiled::block::{Block, fields_down, units_of_rows};
+use crate::tiled::block::{Block, Units, fields_down, units_of_rows};
 use crate::tiled::sample::sample;
 use crate::tiled::strips::Strips;
 use crate::{Precision, Workers, column_sums, vectorized};
@@ -77,6 +78,8 @@ pub struct Tiled {
     chains: InParts,
     /// The same where they are states that are counted.
     counted: Counted,
+    /// The same where they are probabilities that are added up.
+    added: Added,
     /// Hidden units as rows.
     states: InParts,
     strips: Strips,
@@ -132,6 +135,7 @@ impl Tiled {
             states: InParts::new(PRECISION, batch, hidden),
             strips: Strips::none(batch),
             counted: Counted::none(batch, visible),
+            added: Added::none(batch, visible),
             whose: None,
             units: vec![[0.0; ROWS]; visible.div_ceil(ROWS)],
             fits: true,
@@ -187,7 +191,7 @@ impl Tiled {
         self.put(workers, false, |group, (sides, _, sums)| {
             let first = group * DEPTH;
             let data = data.slice(s![.., first..first + sums.len()]);
-            if !sides.put_values(data, 0) {
+            if !sides.put_values(data, 0, None) {
                 fits.store(false, Ordering::Relaxed);
             }
             ArrayViewMut1::from(sums).assign(&column_sums(data));
@@ -249,8 +253,11 @@ impl Tiled {
         let sums = self.chain_sums.as_slice_mut().expect("one vector");
         let columns = &mut self.visible_units[self.now].columns;
         let sides = sides(&mut self.chains, columns, order());
-        let counts = bytes::vectors() && matches!(phase, Phase::Sampled(_));
-        let mut sides: Vec<_> = sides.into_iter().zip(self.counted.begin(counts)).collect();
+        let sampled = matches!(phase, Phase::Sampled(_));
+        let counts = self.counted.begin(bytes::vectors() && sampled);
+        let adds = bytes::vectors() && !sampled && batch <= MOST_ADDED;
+        let places = counts.into_iter().zip(self.added.begin(adds));
+        let mut sides: Vec<_> = sides.into_iter().zip(places).collect();
         let parts = sides
             .chunks_mut(PAIRED / DEPTH)
             .zip(sums.chunks_mut(PAIRED))
@@ -281,8 +288,8 @@ impl Tiled {
                     let means = means.expect("whole rows").slice_move(s![.., ..range.len()]);
                     ArrayViewMut1::from(&mut **sums).assign(&column_sums(means));
                     let groups = means.axis_chunks_iter(Axis(1), DEPTH);
-                    for ((sides, _), means) in sides.iter_mut().zip(groups) {
-                        if !sides.put_values(means, before) {
+                    for ((sides, (_, added)), means) in sides.iter_mut().zip(groups) {
+                        if !sides.put_values(means, before, added.take()) {
                             fits.store(false, Ordering::Relaxed);
                         }
                     }
@@ -301,8 +308,8 @@ impl Tiled {
                     );
                     sums.copy_from_slice(&count(samples.view())[..range.len()]);
                     let samples = Packed(samples.view());
-                    for (word, (sides, place)) in sides.iter_mut().enumerate() {
-                        put_states(sides, place.take(), (samples, word), before);
+                    for (word, (sides, (counted, _))) in sides.iter_mut().enumerate() {
+                        put_states(sides, counted.take(), (samples, word), before);
                     }
                 }
             }
@@ -361,8 +368,8 @@ impl Tiled {
         self.strips.look_at_visible(workers, &parts, units);
         let lefts = self.strips.visible([&mini_batch.rows, &self.chains]);
         let lefts = &lefts[parts.clone()];
-        let (columns, fits) = (&mini_batch.columns, self.fits);
-        let counted = [&mini_batch.counted, &self.counted];
+        let fits = self.fits;
+        let visible = Units::of(mini_batch, &self.counted, &self.added);
         let mut groups = next.map_or(Vec::new(), |next| coming.groups(next.is_counted()));
         // On the way down another core would have to ask for weights, twice as many bytes; for one thread cutting them there
         // is faster, and for vectors as fast.
@@ -427,7 +434,7 @@ impl Tiled {
                 step.scale = f32::NAN;
             }
             for (block, sums, _) in blocks {
-                block.step((columns, counted), units, step);
+                block.step(&visible, units, step);
                 let [data, chains] = block.states.each_ref().map(|states| count(states.view()));
                 for (sum, (data, chains)) in sums.iter_mut().zip(data.iter().zip(chains)) {
                     *sum = data - chains;

@@ -83,12 +83,12 @@ pub(crate) struct Lists {
 }
 
 impl Lists {
-    fn row(&self, row: usize) -> Range<usize> {
+    pub fn row(&self, row: usize) -> Range<usize> {
         let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
         start..self.ends[row]
     }
 
-    fn assert_within(&self, places: usize) {
+    pub fn assert_within(&self, places: usize) {
         assert!(self.within <= places, "places are those of the table");
     }
 
@@ -277,7 +277,7 @@ fn words_plainly(strip: &Strip) -> Option<Vec<u64>> {
 }
 
 /// Lists the places that are on, of rows of so many words each.
-fn list_states(words: &[u64], each: usize, lists: &mut Lists) {
+pub(super) fn list_states(words: &[u64], each: usize, lists: &mut Lists) {
     lists.clear(each, each * DEPTH + 1, WHOLE_WORDS);
     for row in words.chunks(each) {
         for (used, word) in lists.used.iter_mut().zip(row) {

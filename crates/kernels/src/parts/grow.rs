@@ -5,7 +5,7 @@ use crate::amx::ROWS;
 use crate::bytes;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor;
-use crate::parts::{DEPTH, LESS, STRIP, SUMS, WHOLE, WIDTH};
+use crate::parts::{DEPTH, LESS, STRIP, WHOLE, WIDTH};
 
 /// Numbers of a row of weights that lie side by side: a tile's depth, so that rows can be cut as well as columns.
 pub(crate) const WIDE: usize = DEPTH;
@@ -35,31 +35,29 @@ impl Largest {
     }
 }
 
-/// `rows ← keep · rows + scale · sums`, of a strip of rows and of columns from 32 `half` on; `sums` by digit. Makes what
+/// `rows ← keep · rows + scale · sums`, of a strip of rows and of columns from 32 `half` on; `sums` of each digit. Makes what
 /// is larger largest: of the rows, by places of sixteen columns, and of the columns.
 pub(crate) fn grow(
     keep: f32,
     scale: f32,
-    levels: usize,
-    sums: &[i32],
+    sums: &[&[i32]],
     rows: (&mut [[f32; WIDE]], usize),
     largest: [&mut [[u32; WIDTH]]; 2],
 ) {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::available() {
         // SAFETY: the processor has AVX-512, as was asked.
-        unsafe { processor::grow(keep, scale, levels, sums, rows, largest) };
+        unsafe { processor::grow(keep, scale, sums, rows, largest) };
         return;
     }
-    grow_plainly(keep, scale, levels, sums, rows, largest);
+    grow_plainly(keep, scale, sums, rows, largest);
 }
 
 /// The plain twin.
 pub(super) fn grow_plainly(
     keep: f32,
     scale: f32,
-    levels: usize,
-    sums: &[i32],
+    sums: &[&[i32]],
     (rows, half): (&mut [[f32; WIDE]], usize),
     [of_rows, of_columns]: [&mut [[u32; WIDTH]]; 2],
 ) {
@@ -67,8 +65,8 @@ pub(super) fn grow_plainly(
         let row = row[half * STRIP..].iter_mut();
         let of_columns = of_columns.as_flattened_mut()[half * STRIP..].iter_mut();
         for (column, (out, most)) in row.zip(of_columns).take(STRIP).enumerate() {
-            let sum = (0..levels).rev().fold(0.0, |sum, level| {
-                sum * LESS + sums[level * SUMS + place * STRIP + column] as f32
+            let sum = sums.iter().rev().fold(0.0, |sum, level| {
+                sum * LESS + level[place * STRIP + column] as f32
             });
             *out = sum.mul_add(scale / WHOLE, keep * *out);
             let bits = out.abs().to_bits();

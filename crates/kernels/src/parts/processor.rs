@@ -1,5 +1,6 @@
 //! Cutting by AVX-512, and multiplying by the processor's matrix tiles or by vectors of bytes.
 
+pub(super) mod added;
 mod digits;
 pub(super) mod few;
 mod multiply;

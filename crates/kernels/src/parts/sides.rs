@@ -5,7 +5,9 @@ use ndarray::ArrayView2;
 use crate::Precision;
 use crate::aligned::OnLine;
 use crate::gather::come_near;
+use crate::parts::added::put_wholes;
 use crate::parts::cut::{Lines, Side};
+use crate::parts::few::Whole;
 use crate::parts::pixels::add_greys;
 use crate::parts::turn::{EMPTY, Order, Tile, put_columns};
 use crate::parts::{
@@ -97,8 +99,14 @@ impl Sides<'_> {
     }
 
     /// Puts numbers, rows × units: what [`InParts::cut`] makes of them, and of them turned; columns to where `before` tiles
-    /// of the inner dimension are before them. Answers whether all lie between 0 and 1; if not, anything is there.
-    pub fn put_values(&mut self, values: ArrayView2<f32>, before: usize) -> bool {
+    /// of the inner dimension are before them, unless they are to be `added` up. Answers whether all lie between 0 and 1; if
+    /// not, anything is there.
+    pub fn put_values(
+        &mut self,
+        values: ArrayView2<f32>,
+        before: usize,
+        mut added: Option<[&mut [Whole]; 2]>,
+    ) -> bool {
         let lines = Lines {
             matrix: values,
             side: Side::Left(1.0),
@@ -134,9 +142,14 @@ impl Sides<'_> {
             for (_, digits) in &mut self.columns {
                 digits[before + inner] = 0;
             }
+            let there = DEPTH.min(values.nrows() - inner * DEPTH);
+            if let Some(added) = &mut added {
+                let out = added.each_mut().map(|rows| &mut rows[inner * DEPTH..]);
+                put_wholes([&cut[0], &cut[1]], there, out);
+                continue;
+            }
             for digit in 0..counts.into_iter().max().unwrap_or(0) {
                 let tiles = cut[usize::from(digit)].each_ref();
-                let there = DEPTH.min(values.nrows() - inner * DEPTH);
                 let tiles = (tiles, there, self.order);
                 put_columns(tiles, digit, before + inner, &mut self.columns);
             }
@@ -258,7 +271,7 @@ mod tests {
             let put = |values: &Array2<f32>, [rows, columns]: [&mut InParts; 2]| {
                 let values = values.axis_chunks_iter(Axis(1), DEPTH);
                 let mut parts = sides(rows, columns, Order::Tiles).into_iter().zip(values);
-                parts.all(|(mut sides, values)| sides.put_values(values, before))
+                parts.all(|(mut sides, values)| sides.put_values(values, before, None))
             };
             let [[mut rows_put, mut turned], [mut cut, mut cut_turned]] =
                 [0; 2].map(|_| room(precision, rows, columns, before));
@@ -290,7 +303,7 @@ mod tests {
                         let words = ArrayView2::from_shape(words, states.words()).expect("words");
                         sides.put_states(Packed(words), word, before);
                     } else {
-                        assert!(sides.put_values(values, before), "probabilities");
+                        assert!(sides.put_values(values, before, None), "probabilities");
                     }
                 }
                 turned

@@ -460,8 +460,7 @@ fn states_and_steps_agree_with_their_plain_twins() {
             by(
                 0.5,
                 0.01,
-                levels,
-                &sums,
+                &sums.chunks(SUMS).take(levels).collect::<Vec<_>>(),
                 (&mut rows, half),
                 [of_rows, of_columns],
             );

@@ -10,11 +10,12 @@ use crate::amx::{ROWS, Tiles};
 use crate::bytes;
 use crate::gather::be_mine;
 use crate::parts::{
-    COLUMNS, Columns, DEPTH, DIGITS, FIRST, Few, InParts, Largest, NONE, ON, Packed, Pairs, STRIP,
-    SUMS, TILE, WHOLES, WIDE, WIDTH, Way, across, add_counts, clear, cut_both, cut_fours, grow,
-    make_whole, multiply_both, put_none, put_sums, room, turn_states, unit,
+    Added, COLUMNS, Chosen, Columns, DEPTH, DIGITS, FIRST, Few, InParts, Largest, NONE, ON, Packed,
+    Pairs, STRIP, SUMS, TILE, Turned, WHOLES, WIDE, WIDTH, Way, across, add_counts, clear,
+    cut_both, cut_fours, grow, make_whole, multiply_both, put_less, put_none, put_sums, room,
+    turn_states, unit,
 };
-use crate::tiled::batch::{Counted, order};
+use crate::tiled::batch::{Counted, Visible, order};
 use crate::tiled::{PRECISION, Step};
 
 /// Up to [`WIDE`] hidden units: their weights and states.
@@ -28,6 +29,30 @@ pub(super) struct Block {
     pub down: Cut,
     /// Packed states of the mini-batch and of the chains: batch rows of one word each.
     pub states: [Array2<u64>; 2],
+}
+
+/// Visible units of the mini-batch and the chains, as a step takes them.
+pub(super) struct Units<'a> {
+    columns: &'a InParts,
+    counted: [&'a Counted; 2],
+    /// Those of the chains.
+    added: &'a Added,
+}
+
+impl<'a> Units<'a> {
+    /// Those of a mini-batch, and those of chains that are counted or added up.
+    pub fn of(batch: &'a Visible, counted: &'a Counted, added: &'a Added) -> Self {
+        Self {
+            columns: &batch.columns,
+            counted: [&batch.counted, counted],
+            added,
+        }
+    }
+
+    /// Whether those of the mini-batch (0) or the chains (1) are neither counted nor added up.
+    fn is_multiplied(&self, part: usize) -> bool {
+        !self.counted[part].any && (part == 0 || !self.added.any)
+    }
 }
 
 /// Rows of weights in both digits, by sixteen.
@@ -152,13 +177,14 @@ impl Block {
         clear(&mut memory);
     }
 
-    /// A step by the visible units in `columns`. Rows are then cut into multiples of `units`, if these are given.
+    /// A step by the `visible` units. Rows are then cut into multiples of `units`, if these are given.
     pub fn step(
         &mut self,
-        (columns, counted): (&InParts, [&Counted; 2]),
+        visible: &Units,
         units: Option<&[[f32; ROWS]]>,
         Step { keep, scale }: Step,
     ) {
+        let counted = visible.counted;
         let before = self.states[0].nrows().div_ceil(DEPTH);
         // A strip of states has one digit, a block two strips.
         let strip = 2 * before * 2 * TILE;
@@ -167,22 +193,20 @@ impl Block {
         let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..2 * DIGITS * SUMS]);
         let strips = self.units.div_ceil(STRIP);
         for (within, tiles) in (0..strips).zip(tiles.chunks_mut(strip)) {
-            for ((part, on), counted) in (0..).zip([1, -1]).zip(counted) {
-                if !counted.any {
+            for (part, on) in (0..).zip([1, -1]) {
+                if visible.is_multiplied(part) {
                     let states = Packed(self.states[part].view());
                     let place = (part * before, order());
                     states.put_columns(within * STRIP, Some(on), place, tiles);
                 }
             }
         }
-        let turned = [0, 1].map(|part: usize| {
-            counted[part].any.then(|| {
-                let states = self.states[part].column(0);
-                let mut turned = vec![[0; WIDE]; states.len().div_ceil(STRIP)];
-                turn_states(states, &mut turned);
-                turned
-            })
+        let turned = [0, 1].map(|part| (!visible.is_multiplied(part)).then(|| self.turned(part)));
+        let chosen = visible.added.any.then(|| {
+            let states = turned[1].as_ref().expect("states that are not multiplied");
+            Chosen::of(states, self.states[1].nrows(), strips)
         });
+        let mut less = OnLine([[[0; SUMS]; 2]; 2]);
         let mut there = vec![0; 2 * before];
         let Largest {
             of_rows,
@@ -190,15 +214,21 @@ impl Block {
         } = &mut self.largest;
         *of_columns = Default::default();
         let rows = self.rows.slice_mut().as_chunks_mut::<WIDE>().0;
+        let all_rows = rows.len();
         let rows = rows.chunks_mut(STRIP).zip(of_rows.chunks_mut(STRIP));
         self.down.units.fill(None);
         let mut pairs = Pairs::new(PRECISION);
         let set_up = Tiles::set_up();
         for (place, (rows, of_rows)) in rows.enumerate() {
-            let (left, digits) = columns.strip(place);
+            let (group, within_group) = (place * STRIP / WIDE, place * STRIP % WIDE);
+            if let Some(chosen) = chosen.as_ref().filter(|_| within_group == 0) {
+                let strips = (all_rows - place * STRIP).div_ceil(STRIP).min(2);
+                put_less(chosen, &visible.added.group(group)[..strips], &mut less);
+            }
+            let (left, digits) = visible.columns.strip(place);
             there.copy_from_slice(digits);
-            for (there, counted) in there.chunks_mut(before).zip(counted) {
-                if counted.any {
+            for (part, there) in there.chunks_mut(before).enumerate() {
+                if !visible.is_multiplied(part) {
                     there.fill(0);
                 }
             }
@@ -210,26 +240,32 @@ impl Block {
             if wide {
                 levels = pairs.multiply_wide(rows.len(), left, tiles.split_at(strip), sums);
             }
-            let all = sums.chunks_mut(DIGITS * SUMS);
-            for ((within, tiles), sums) in (0..strips).zip(tiles.chunks(strip)).zip(all) {
+            let all = sums
+                .chunks_mut(DIGITS * SUMS)
+                .zip(&less[within_group / STRIP]);
+            for ((within, tiles), (sums, less)) in (0..strips).zip(tiles.chunks(strip)).zip(all) {
                 if !wide {
                     levels = pairs.multiply(&set_up, halves, left, tiles, sums);
                 }
                 let mut levels = levels;
-                if levels == 0 && counted.iter().any(|counted| counted.any) {
+                if levels == 0 && (0..2).any(|part| !visible.is_multiplied(part)) {
                     sums[..SUMS].fill(0);
                     levels = 1;
                 }
                 let on = i32::from(ON);
                 for ((counted, turned), times) in counted.iter().zip(&turned).zip([on, -on]) {
-                    let (group, first) = (place * STRIP / WIDE, place * STRIP % WIDE);
-                    if let Some(turned) = turned {
-                        let (left, right) = (counted.group(group), (&turned[..], within * STRIP));
-                        add_counts(times, (left, first), right, &mut sums[..SUMS]);
+                    if let Some(turned) = turned.as_ref().filter(|_| counted.any) {
+                        let left = (counted.group(group), within_group);
+                        let right = (&turned[..], within * STRIP);
+                        add_counts(times, left, right, &mut sums[..SUMS]);
                     }
                 }
+                let (first, second) = sums.split_at_mut(SUMS);
+                let less = chosen.as_ref().map(|_| less);
+                let second = with_second(&mut levels, &mut second[..SUMS], less);
+                let sums = [first, second];
                 let largest = [&mut most[..], &mut of_columns[..]];
-                grow(keep, scale, levels, sums, (rows, within), largest);
+                grow(keep, scale, &sums[..levels], (rows, within), largest);
             }
             let most = most.as_chunks_mut::<ROWS>().0.iter_mut();
             for (of_rows, most) in of_rows.chunks_mut(ROWS).zip(most) {
@@ -244,6 +280,34 @@ impl Block {
                 .put(self.rows.slice().as_chunks::<WIDE>().0, units);
         }
     }
+
+    /// States of the mini-batch (0) or the chains (1) as columns.
+    fn turned(&self, part: usize) -> Vec<Turned> {
+        let states = self.states[part].column(0);
+        let mut turned = vec![[0; WIDE]; states.len().div_ceil(STRIP)];
+        turn_states(states, &mut turned);
+        turned
+    }
+}
+
+/// Sums of second digits, of which those of chains that are added up are a part; there are two digits then.
+fn with_second<'a>(
+    levels: &mut usize,
+    sums: &'a mut [i32],
+    less: Option<&'a [u32; SUMS]>,
+) -> &'a [i32] {
+    let Some(less) = less else {
+        return sums;
+    };
+    let less: &[i32] = bytemuck::cast_slice(less);
+    if *levels < 2 {
+        *levels = 2;
+        return less;
+    }
+    for (sum, less) in sums.iter_mut().zip(less) {
+        *sum += less;
+    }
+    sums
 }
 
 /// A left matrix, and by strips of its rows how it is multiplied.

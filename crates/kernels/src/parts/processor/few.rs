@@ -251,7 +251,7 @@ pub(in crate::parts) fn cut_fours(
 /// # Safety
 /// There something begins.
 #[inline]
-unsafe fn at<T>(table: &[T], steps: usize) -> &T {
+pub(super) unsafe fn at<T>(table: &[T], steps: usize) -> &T {
     // SAFETY: the caller's.
     unsafe { &*table.as_ptr().byte_add(steps * WORD) }
 }
@@ -421,6 +421,6 @@ fn four_times(numbers: &[u32; AT_ONCE]) -> __m512i {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn together([a, b, c, d]: [__m512i; AT_ONCE]) -> __m512i {
+pub(super) fn together([a, b, c, d]: [__m512i; AT_ONCE]) -> __m512i {
     _mm512_add_epi32(_mm512_add_epi32(a, b), _mm512_add_epi32(c, d))
 }

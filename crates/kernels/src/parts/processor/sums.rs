@@ -103,13 +103,11 @@ pub(super) fn put_field(sums: [__m512i; 2], scales: __m512, out: &mut [f32]) {
 pub(in crate::parts) fn grow(
     keep: f32,
     scale: f32,
-    levels: usize,
-    sums: &[i32],
+    sums: &[&[i32]],
     (rows, half): (&mut [[f32; WIDE]], usize),
     largest: [&mut [[u32; WIDTH]]; 2],
 ) {
     let (keeps, scales) = (_mm512_set1_ps(keep), _mm512_set1_ps(scale / WHOLE));
-    let (sums, _) = sums.as_chunks::<WIDTH>();
     let halves = STRIP / WIDTH;
     let [of_rows, of_columns] = largest;
     let columns = &mut of_columns[halves * half..halves * (half + 1)];
@@ -118,9 +116,9 @@ pub(in crate::parts) fn grow(
         let row = &mut row.as_chunks_mut::<WIDTH>().0[halves * half..halves * (half + 1)];
         let mut most = read(of_row);
         for (part, (out, column)) in row.iter_mut().zip(&mut most_of_columns).enumerate() {
-            let places = |level: usize| &sums[(level * STRIP + place) * halves + part];
+            let places = |level: usize| &sums[level].as_chunks().0[place * halves + part];
             let kept = _mm512_mul_ps(keeps, load(out));
-            let sum = _mm512_fmadd_ps(total(levels, places), scales, kept);
+            let sum = _mm512_fmadd_ps(total(sums.len(), places), scales, kept);
             // SAFETY: 64 bytes are written.
             unsafe { _mm512_storeu_ps(out.as_mut_ptr(), sum) };
             let bits = _mm512_castps_si512(_mm512_abs_ps(sum));
