@@ -6,7 +6,8 @@ use std::arch::x86_64::{
 };
 
 use super::few::{at, together};
-use super::{read, store, transpose};
+use super::turn::columns;
+use super::{read, store};
 use crate::aligned::OnLine;
 use crate::parts::added::{Both, Chosen, LESS_HIGH};
 use crate::parts::few::{AT_ONCE, Whole};
@@ -72,13 +73,12 @@ pub(in crate::parts) unsafe fn put_less<const STRIPS: usize>(
                 }
             }
         }
-        for (tiles, out) in tiles.iter_mut().zip(&mut *out) {
+        for (tiles, out) in tiles.iter().zip(&mut *out) {
             let lines = out[first / STRIP].as_chunks_mut::<WIDTH>().0;
             let lines = lines.as_chunks_mut::<2>().0.as_chunks_mut::<ROWS>().0;
-            for (tile, lines) in tiles.iter_mut().zip(lines) {
-                transpose(tile);
-                for (row, line) in tile.iter().zip(lines) {
-                    line[first % STRIP / ROWS] = *row;
+            for (tile, lines) in tiles.iter().zip(lines) {
+                for (column, line) in columns(tile).into_iter().zip(lines) {
+                    store(&mut line[first % STRIP / ROWS], column);
                 }
             }
         }

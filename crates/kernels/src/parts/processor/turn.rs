@@ -1,7 +1,7 @@
 //! Rows become columns.
 
 use std::arch::x86_64::{
-    _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_srli_epi32, _mm512_unpackhi_epi32,
+    __m512i, _mm512_shuffle_i32x4, _mm512_slli_epi32, _mm512_srli_epi32, _mm512_unpackhi_epi32,
     _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
@@ -36,7 +36,17 @@ pub(in crate::parts) fn turn(tiles: [&Tile; BYTES]) -> OnLine<[Tile; BYTES]> {
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn transpose(tile: &mut [[u32; WIDTH]; ROWS]) {
-    let mut rows = tile.map(|row| read(&row));
+    let columns = columns(tile);
+    for (row, column) in tile.iter_mut().zip(columns) {
+        store(row, column);
+    }
+}
+
+/// The columns of sixteen rows of sixteen.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn columns(tile: &[[u32; WIDTH]; ROWS]) -> [__m512i; WIDTH] {
+    let mut rows = tile.each_ref().map(|row| read(row));
     let mut next = rows;
     for at in (0..16).step_by(2) {
         next[at] = _mm512_unpacklo_epi32(rows[at], rows[at + 1]);
@@ -65,7 +75,5 @@ pub(super) fn transpose(tile: &mut [[u32; WIDTH]; ROWS]) {
         next[at + 8] = _mm512_shuffle_i32x4::<0x88>(high[0], high[1]);
         next[at + 12] = _mm512_shuffle_i32x4::<0xdd>(high[0], high[1]);
     }
-    for (row, next) in tile.iter_mut().zip(next) {
-        store(row, next);
-    }
+    next
 }
