@@ -43,7 +43,9 @@ pub(crate) use crate::parts::added::{Added, Chosen, MOST_ADDED, put_less};
 pub(crate) use crate::parts::both::{COLUMNS, Columns, Sums, cut_both, multiply_both, put_sums};
 pub(crate) use crate::parts::cut::unit;
 use crate::parts::cut::{Lines, Side, units};
-pub(crate) use crate::parts::few::{Few, NONE, WHOLES, Way, cut_fours, make_whole, put_none};
+pub(crate) use crate::parts::few::{
+    Few, NONE, WHOLES, Way, cut_fours, make_whole, parts_of, put_none,
+};
 pub(crate) use crate::parts::grow::{Largest, WIDE, across, grow};
 pub(crate) use crate::parts::ones::{Turned, add_counts, turn_states};
 pub(crate) use crate::parts::pairs::Pairs;

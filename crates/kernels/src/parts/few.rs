@@ -24,6 +24,8 @@ pub(crate) use tables::{cut_fours, make_whole, put_none};
 /// sixteen in the low half, that of the sixteenth after it in the high half. Sums of both are made by an addition and a
 /// product by (0, 1).
 pub(crate) type Whole = [u32; WIDTH];
+/// Those of all places, and what a sum of each column counts.
+pub(crate) type Scaled<'a> = (&'a [Whole], &'a [[f32; ROWS]; 2]);
 /// Digits of sixteen columns in four neighbouring places of the inner dimension: a byte each, by digit.
 pub(crate) type Fours = [[u32; WIDTH]; 2];
 /// Words of these of one tile of the inner dimension: of fours half as many as of whole numbers, which have twice the columns.
@@ -34,6 +36,9 @@ const _: () = assert!(2 * FOURS == WHOLES);
 pub(crate) const NONE: usize = WIDTH;
 /// Rows of lists have whole fours of entries: the last are filled up with what counts nothing.
 pub(crate) const AT_ONCE: usize = 4;
+/// Tiles of the inner dimension whose whole numbers of 64 columns a near cache holds: states of more are listed, and added
+/// up, in parts.
+const MOST_NEAR: usize = 5;
 /// Rows whose second digits are multiplied at a time.
 pub(crate) const GROUP: usize = 8;
 /// Places are listed in steps of so many bytes: the most by which the processor multiplies an index on its own.
@@ -74,7 +79,7 @@ pub(crate) struct Lists {
     pub digits: Vec<u32>,
     /// Second digits of all fours, if there are any: by [group](GROUP) of rows, which rows of 0 fill up, tile, and row.
     pub second: Vec<[[u32; WIDTH]; GROUP]>,
-    /// Where each row ends.
+    /// Where each row ends; where rows of states are in [parts](parts_of), all rows of the first, then of the next.
     pub ends: Vec<usize>,
     /// Which places of each tile, or which fours, the table must have, bit by bit.
     pub used: Vec<u64>,
@@ -179,18 +184,27 @@ impl Few {
         })
     }
 
-    /// `rows ← scales ·` products of the rows and 32 columns, where states are [listed](Way::Ones): in the columns from `first`
-    /// on.
+    /// `rows ← scales ·` products of the rows and 32 columns of each table, where states are [listed](Way::Ones): in the columns
+    /// from `first` on. Of more than one [part](parts_of), each goes on with what the one before has put there, and the last
+    /// puts what is asked for.
     pub fn add_ones(
         &self,
-        table: &[u32],
-        scales: &[[f32; ROWS]; 2],
+        part: usize,
+        tables: &[(&[u32], [[f32; ROWS]; 2])],
         first: usize,
         rows: &mut [&mut [f32]],
     ) {
         assert!(self.way == Way::Ones, "states are listed");
-        let table = &table.as_chunks().0[..=self.depth * DEPTH];
-        add_ones(&self.lists, table, scales, first, rows);
+        let (lists, part) = (&self.lists, (part, parts_of(self.depth).len()));
+        let table = |number: usize| {
+            let (table, scales) = &tables[number];
+            (&table.as_chunks().0[..=self.depth * DEPTH], scales)
+        };
+        if tables.len() == 1 {
+            add_ones(lists, part, [table(0)], first, rows);
+        } else {
+            add_ones(lists, part, [table(0), table(1)], first, rows);
+        }
     }
 
     /// The same where [fours](Way::Fours) are listed.
@@ -295,10 +309,10 @@ pub(super) fn list_states(words: &[u64], each: usize, lists: &mut Lists) {
 
 /// The plain twin.
 fn list_states_plainly(words: &[u64], each: usize, lists: &mut Lists) {
-    for row in words.chunks(each) {
+    let times = WHOLE_WORDS / lists.steps;
+    for (row, tiles) in rows_by_part(words, each) {
         let on = |place: &usize| row[place / DEPTH] >> (place % DEPTH) & 1 == 1;
-        let places = (0..each * DEPTH).filter(on);
-        let times = WHOLE_WORDS / lists.steps;
+        let places = (tiles.start * DEPTH..tiles.end * DEPTH).filter(on);
         lists
             .places
             .extend(places.map(|place| (place * times) as u16));
@@ -306,6 +320,21 @@ fn list_states_plainly(words: &[u64], each: usize, lists: &mut Lists) {
         lists.places.resize(end, (each * DEPTH * times) as u16);
         lists.ends.push(end);
     }
+}
+
+/// The parts, of so many tiles of the inner dimension, that are added up one after the other.
+pub(crate) fn parts_of(depth: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
+    let parts = depth.div_ceil(MOST_NEAR);
+    (0..parts).map(move |part| depth * part / parts..depth * (part + 1) / parts)
+}
+
+/// Rows of so many words each, and what of them is in a part; all of a part before the next.
+pub(super) fn rows_by_part(
+    words: &[u64],
+    each: usize,
+) -> impl Iterator<Item = (&[u64], Range<usize>)> {
+    let rows = words.chunks(each);
+    parts_of(each).flat_map(move |part| rows.clone().map(move |row| (row, part.clone())))
 }
 
 /// Lists the fours that are not 0, of first digits, unless there are more than `most`.
@@ -353,49 +382,72 @@ fn list_fours_plainly(strip: &Strip, most: usize, lists: &mut Lists) -> bool {
     true
 }
 
-/// [`Few::add_ones`].
-fn add_ones(
+/// [`Few::add_ones`], of this part of so many.
+fn add_ones<const TABLES: usize>(
     lists: &Lists,
-    table: &[Whole],
-    scales: &[[f32; ROWS]; 2],
+    part: (usize, usize),
+    tables: [Scaled; TABLES],
     first: usize,
     rows: &mut [&mut [f32]],
 ) {
-    lists.assert_within(table.len());
+    for (table, _) in tables {
+        lists.assert_within(table.len());
+    }
+    assert!(
+        part.0 < part.1 && lists.ends.len() == part.1 * rows.len(),
+        "a part of all rows"
+    );
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if bytes::vectors() {
-        // SAFETY: the processor has these instructions, as was asked; places are those of the table.
-        unsafe { processor::add_ones(lists, table, scales, first, rows) };
+        // SAFETY: the processor has these instructions, as was asked; places are those of the tables.
+        unsafe { processor::add_ones(lists, part, tables, first, rows) };
         return;
     }
-    add_ones_plainly(lists, table, scales, first, rows);
+    add_ones_plainly(lists, part, tables, first, rows);
 }
 
 /// The plain twin.
-fn add_ones_plainly(
+fn add_ones_plainly<const TABLES: usize>(
     lists: &Lists,
-    table: &[Whole],
-    scales: &[[f32; ROWS]; 2],
+    (part, parts): (usize, usize),
+    tables: [Scaled; TABLES],
     first: usize,
     rows: &mut [&mut [f32]],
 ) {
-    for (half, scales) in scales.iter().enumerate() {
-        let mut sums: Sums = [[[0; WIDTH]; 2]; STRIP];
-        for (row, [upper, lower]) in (0..lists.ends.len()).zip(&mut sums) {
-            for column in 0..WIDTH {
-                let places = lists.places[lists.row(row)].iter();
-                let all = places.map(|place| {
-                    let place = usize::from(*place) * lists.steps / WHOLE_WORDS;
-                    let both = table[place][column];
-                    let low = i32::from(both as u16) - BIAS;
-                    [low, both.cast_signed() >> 16][half]
-                });
-                let sum = all.sum::<i32>();
-                // Of 256 times the one and the other: 255 sums.
-                (upper[column], lower[column]) = (sum, -sum);
+    let places = |row: usize| {
+        let places = lists.places[lists.row(lists.ends.len() / parts * part + row)].iter();
+        places.map(|place| usize::from(*place) * lists.steps / WHOLE_WORDS)
+    };
+    for (number, (table, scales)) in tables.into_iter().enumerate() {
+        let first = first + number * STRIP;
+        let mut sums: [Sums; 2] = [[[[0; WIDTH]; 2]; STRIP]; 2];
+        for (row, fields) in rows.iter_mut().enumerate() {
+            for half in 0..2 {
+                for column in 0..WIDTH {
+                    let all = places(row).map(|place| {
+                        let both = table[place][column];
+                        let low = i32::from(both as u16) - BIAS;
+                        [low, both.cast_signed() >> 16][half]
+                    });
+                    let field = &mut fields[first + half * WIDTH + column];
+                    let before = if part == 0 {
+                        0
+                    } else {
+                        field.to_bits().cast_signed()
+                    };
+                    let sum = before + all.sum::<i32>();
+                    *field = f32::from_bits(sum.cast_unsigned());
+                    // Of 256 times the one and the other: 255 sums.
+                    let [upper, lower] = &mut sums[half][row];
+                    (upper[column], lower[column]) = (sum, -sum);
+                }
             }
         }
-        put_sums_plainly(scales, &sums, first + half * WIDTH, rows);
+        if part + 1 == parts {
+            for (half, sums) in sums.iter().enumerate() {
+                put_sums_plainly(&scales[half], sums, first + half * WIDTH, rows);
+            }
+        }
     }
 }
 

@@ -12,8 +12,8 @@ use crate::gather::be_mine;
 use crate::parts::{
     Added, COLUMNS, Chosen, Columns, DEPTH, DIGITS, FIRST, Few, InParts, Largest, NONE, ON, Packed,
     Pairs, STRIP, SUMS, TILE, Turned, WHOLES, WIDE, WIDTH, Way, across, add_counts, clear,
-    cut_both, cut_fours, grow, make_whole, multiply_both, put_less, put_none, put_sums, room,
-    turn_states, unit,
+    cut_both, cut_fours, grow, make_whole, multiply_both, parts_of, put_less, put_none, put_sums,
+    room, turn_states, unit,
 };
 use crate::tiled::batch::{Counted, Visible, order};
 use crate::tiled::{PRECISION, Step};
@@ -133,27 +133,33 @@ impl Block {
     pub fn fields_up(&self, lefts: &[Left], first: usize, rows: &mut [&mut [f32]]) {
         let columns = self.view().reversed_axes();
         let depth = columns.ncols().div_ceil(DEPTH);
-        let mut memory = room(depth * (COLUMNS + WHOLES) + NONE);
-        let (all, table) = memory.slice_mut().split_at_mut(depth * COLUMNS);
-        // Fours, too, end before what counts nothing.
-        put_none(&mut table[depth * WHOLES..]);
+        let length = depth * WHOLES + NONE;
+        let mut memory = room(depth * COLUMNS + 2 * length);
+        let (all, tables) = memory.slice_mut().split_at_mut(depth * COLUMNS);
         let mut sums = OnLine([[[0; WIDTH]; 2]; STRIP]);
         let few = lefts.iter().flat_map(|(_, few)| few.iter());
         let by_all = few.clone().any(|few| few.way() == Way::All);
         let [by_ones, by_fours] = [Way::Ones, Way::Fours].map(|way| Few::used(few.clone(), way));
         let set_up = Tiles::set_up();
-        let largest = self.largest.of_columns.as_chunks::<2>().0;
-        for (within, bits) in (0..self.units).step_by(STRIP).zip(largest) {
-            let units = bits.map(|bits| bits.map(unit));
-            let scales = units.map(|units| units.map(|unit| FIRST * unit));
-            let range = within..(within + STRIP).min(self.units);
-            if let Some(used) = &by_ones {
-                make_whole(columns, range.clone(), units.each_ref(), used, table);
-                for (_, few, rows) in strips(lefts, rows, Way::Ones) {
-                    few.add_ones(table, &scales, first + within, rows);
-                }
-            }
+        let units = self.largest.of_columns.map(|bits| bits.map(unit));
+        let units = &units.as_chunks::<2>().0[..self.units.div_ceil(STRIP)];
+        let scales = units.iter().map(|units| units.map(scales_of));
+        let ranges = (0..self.units).step_by(STRIP);
+        let ranges = ranges.map(|within| within..(within + STRIP).min(self.units));
+        if let Some(used) = &by_ones {
+            let tables = tables.chunks_mut(length).zip(ranges.clone()).zip(units);
+            let tables = tables.map(|((table, range), units)| {
+                make_whole(columns, range, units.each_ref(), used, table);
+                put_none(&mut table[depth * WHOLES..]);
+                &*table
+            });
+            let tables: Vec<_> = tables.zip(scales.clone()).collect();
+            add_ones(&tables, depth, lefts, first, rows);
+        }
+        for ((range, units), scales) in ranges.zip(units).zip(scales) {
+            let within = range.start;
             if let Some(used) = &by_fours {
+                let table = &mut tables[..depth * WHOLES];
                 cut_fours(columns, range.clone(), units.each_ref(), used, table);
                 for (_, few, rows) in strips(lefts, rows, Way::Fours) {
                     few.add_fours(table, &scales, first + within, rows);
@@ -331,6 +337,26 @@ fn strips<'a, 'b>(
     strips.filter(move |(_, few, _)| few.way() == way)
 }
 
+/// What sums count for numbers that are multiples of these units.
+fn scales_of(units: [f32; ROWS]) -> [f32; ROWS] {
+    units.map(|unit| FIRST * unit)
+}
+
+/// Adds up the numbers of one or two tables with their scales, 32 columns each, where states are listed.
+fn add_ones(
+    tables: &[(&[u32], [[f32; ROWS]; 2])],
+    depth: usize,
+    lefts: &[Left],
+    first: usize,
+    rows: &mut [&mut [f32]],
+) {
+    for part in 0..parts_of(depth).len() {
+        for (_, few, rows) in strips(lefts, rows, Way::Ones) {
+            few.add_ones(part, tables, first, rows);
+        }
+    }
+}
+
 /// Of what those of the rows `range` of all weights, by sixteen, are made multiples.
 pub(super) fn units_of_rows(blocks: &[Block], range: Range<usize>, units: &mut [[f32; ROWS]]) {
     let starts = range.clone().step_by(ROWS);
@@ -359,28 +385,39 @@ pub(super) fn fields_down(
         .iter()
         .map(|block| (block.view(), &block.down))
         .collect();
-    let mut memory = room(weights.len() * (COLUMNS + WHOLES) + NONE);
-    let (all, table) = memory.slice_mut().split_at_mut(weights.len() * COLUMNS);
+    let depth = weights.len();
+    let length = depth * WHOLES + NONE;
+    let mut memory = room(depth * COLUMNS + 2 * length);
+    let (all, tables) = memory.slice_mut().split_at_mut(depth * COLUMNS);
     let lefts = &[states];
-    put_none(&mut table[weights.len() * WHOLES..]);
     let by_all = states.1.iter().any(|few| few.way() == Way::All);
     let by_ones = Few::used(states.1.iter(), Way::Ones);
     let mut sums = OnLine([[[0; WIDTH]; 2]; STRIP]);
     let set_up = Tiles::set_up();
-    for (first, units) in range.clone().step_by(STRIP).zip(units.chunks(2)) {
-        let at = first - range.start;
-        if let Some(used) = &by_ones {
-            let lines = first..(first + STRIP).min(range.end);
-            let both = [&units[0], &units[units.len() - 1]];
-            let tiles = table.chunks_mut(WHOLES).zip(used.chunks(1));
-            for ((weights, _), (out, used)) in weights.iter().zip(tiles) {
-                make_whole(*weights, lines.clone(), both, used, out);
-            }
-            let scales = both.map(|units| units.map(|unit| FIRST * unit));
-            for (_, few, rows) in strips(lefts, rows, Way::Ones) {
-                few.add_ones(table, &scales, at, rows);
-            }
+    let strips_of_lines = |lines: Range<usize>, units| {
+        let starts = lines.clone().step_by(STRIP);
+        let lines = starts.map(move |first| first..(first + STRIP).min(lines.end));
+        lines.zip(<[[f32; ROWS]]>::chunks(units, 2))
+    };
+    if let Some(used) = &by_ones {
+        for (first, units) in range.clone().step_by(WIDE).zip(units.chunks(WIDE / ROWS)) {
+            let lines = first..(first + WIDE).min(range.end);
+            let tables = tables.chunks_mut(length).zip(strips_of_lines(lines, units));
+            let tables = tables.map(|(table, (lines, units))| {
+                let both = [&units[0], &units[units.len() - 1]];
+                let tiles = table.chunks_mut(WHOLES).zip(used.chunks(1));
+                for ((weights, _), (out, used)) in weights.iter().zip(tiles) {
+                    make_whole(*weights, lines.clone(), both, used, out);
+                }
+                put_none(&mut table[depth * WHOLES..]);
+                (&*table, both.map(|units| scales_of(*units)))
+            });
+            let tables: Vec<_> = tables.collect();
+            add_ones(&tables, depth, lefts, first - range.start, rows);
         }
+    }
+    for (lines, units) in strips_of_lines(range.clone(), units) {
+        let (first, at) = (lines.start, lines.start - range.start);
         if by_all {
             for (half, units) in units.iter().enumerate() {
                 let first = first + half * ROWS;
@@ -393,7 +430,7 @@ pub(super) fn fields_down(
                     })
                 });
                 let right: Vec<_> = right.collect();
-                let scales = units.map(|unit| FIRST * unit);
+                let scales = scales_of(*units);
                 for (left, _, rows) in strips(lefts, rows, Way::All) {
                     multiply_both(&set_up, rows.len(), left, &right, &mut sums);
                     put_sums(&scales, &sums, at + half * ROWS, rows);

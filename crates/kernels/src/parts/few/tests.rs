@@ -78,7 +78,7 @@ proptest! {
     }
 
     #[test]
-    fn states_are_listed_as_by_the_plain_twin(rows in 0..40_usize, each in 1..6_usize, seed: u64) {
+    fn states_are_listed_as_by_the_plain_twin(rows in 0..40_usize, each in 1..14_usize, seed: u64) {
         let words = any_words(rows, each, seed);
         let mut lists = [Lists::default(), Lists::default()];
         list_states(&words, each, &mut lists[0]);
@@ -156,9 +156,12 @@ proptest! {
             list_states(&words, depth, &mut lists);
             make_whole(right, 0..columns, [&units; 2], &lists.used, &mut table);
             put_none(&mut table[depth * WHOLES..]);
-            let table = table.as_chunks().0;
-            add_ones(&lists, table, &scales, ROWS, &mut found);
-            add_ones_plainly(&lists, table, &scales, ROWS, &mut plain);
+            let tables = [(table.as_chunks().0, &scales)];
+            let parts = parts_of(depth).len();
+            for part in 0..parts {
+                add_ones(&lists, (part, parts), tables, ROWS, &mut found);
+                add_ones_plainly(&lists, (part, parts), tables, ROWS, &mut plain);
+            }
         } else {
             prop_assert!(list_fours(&strip, usize::MAX, &mut lists));
             let mut tables = vec![7; 2 * depth * FOURS];
@@ -226,7 +229,9 @@ fn the_last_places_of_wide_layers_are_found() {
             assert_eq!(used[..depth - 1], vec![0; depth - 1]);
             if way == Way::Ones {
                 make_whole(right.t(), 0..STRIP, [&units; 2], used, &mut table);
-                few.add_ones(&table, &scales, 0, &mut rows);
+                for part in 0..parts_of(depth).len() {
+                    few.add_ones(part, &[(&table, scales)], 0, &mut rows);
+                }
             } else {
                 cut_fours(right.t(), 0..STRIP, [&units; 2], used, &mut table);
                 few.add_fours(&table, &scales, 0, &mut rows);

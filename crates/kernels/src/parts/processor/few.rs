@@ -18,7 +18,8 @@ use super::vectors::every;
 use super::{Rows, by_halves, load, lower_bytes, read, select, store, transpose, upper_bytes};
 use crate::aligned::OnLine;
 use crate::parts::few::{
-    AT_ONCE, BIAS, FOURS, FOURS_WORDS, Fours, GROUP, Lists, Strip, WHOLE_WORDS, WHOLES, WORD, Whole,
+    AT_ONCE, BIAS, FOURS, FOURS_WORDS, Fours, GROUP, Lists, Scaled, Strip, WHOLE_WORDS, WHOLES,
+    WORD, parts_of, rows_by_part,
 };
 use crate::parts::states::ON;
 use crate::parts::{BYTES, DEPTH, ROWS, STRIP, WIDTH};
@@ -80,11 +81,12 @@ pub(in crate::parts) fn list_states(words: &[u64], each: usize, lists: &mut List
     );
     let all: u64 = words.iter().map(|word| u64::from(word.count_ones())).sum();
     // Vectors are written whole.
-    let rows = words.len().div_ceil(each);
+    let rows = words.len().div_ceil(each) * parts_of(each).len();
     lists.places.resize(all as usize + rows * AT_ONCE + HALF, 0);
     let mut end = 0;
-    for row in words.chunks(each) {
-        for (word, place) in row.iter().zip((0..).step_by(DEPTH)) {
+    for (row, tiles) in rows_by_part(words, each) {
+        let starts = (tiles.start * DEPTH..).step_by(DEPTH);
+        for (word, place) in row[tiles].iter().zip(starts) {
             for half in 0..2 {
                 let mask = (word >> (HALF * half)) as u32;
                 let start = ((place + HALF * half) * times) as u16;
@@ -259,21 +261,21 @@ pub(super) unsafe fn at<T>(table: &[T], steps: usize) -> &T {
 /// [`crate::parts::few::add_ones_plainly`].
 ///
 /// # Safety
-/// Places are those of the table.
+/// Places are those of the tables.
 #[target_feature(enable = "avx512f,avx512vnni")]
-pub(in crate::parts) unsafe fn add_ones(
+pub(in crate::parts) unsafe fn add_ones<const TABLES: usize>(
     lists: &Lists,
-    table: &[Whole],
-    scales: &[[f32; ROWS]; 2],
+    part: (usize, usize),
+    tables: [Scaled; TABLES],
     first: usize,
     rows: &mut [&mut [f32]],
 ) {
     // SAFETY: the caller's.
     unsafe {
         if lists.steps == 1 {
-            add_ones_by::<1>(lists, table, scales, first, rows);
+            add_ones_by::<1, TABLES>(lists, part, tables, first, rows);
         } else {
-            add_ones_by::<WHOLE_WORDS>(lists, table, scales, first, rows);
+            add_ones_by::<WHOLE_WORDS, TABLES>(lists, part, tables, first, rows);
         }
     }
 }
@@ -284,43 +286,60 @@ pub(in crate::parts) unsafe fn add_ones(
 /// The same.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vnni")]
-unsafe fn add_ones_by<const STEPS: usize>(
+unsafe fn add_ones_by<const STEPS: usize, const TABLES: usize>(
     lists: &Lists,
-    table: &[Whole],
-    scales: &[[f32; ROWS]; 2],
+    (part, parts): (usize, usize),
+    tables: [Scaled; TABLES],
     first: usize,
     rows: &mut [&mut [f32]],
 ) {
-    let scales = scales.each_ref().map(|scales| load(scales));
-    let mut start = 0;
+    let scales = tables.map(|(_, scales)| scales.each_ref().map(|scales| load(scales)));
+    let before = lists.ends.len() / parts * part;
     // Once the high half and nothing of the low: one instruction for a shift and an addition.
     let high = _mm512_set1_epi32(1 << 16);
-    for (end, row) in lists.ends.iter().zip(rows) {
-        let mut all = [[_mm512_setzero_si512(); 2]; AT_ONCE];
-        let add = |sums: &mut [__m512i; 2], place: u64| {
-            // SAFETY: the caller's.
-            let both = read(unsafe { at(table, place as usize * STEPS) });
-            sums[0] = _mm512_add_epi32(sums[0], both);
-            sums[1] = _mm512_dpwssd_epi32(sums[1], both, high);
-        };
-        for four in lists.places[start..*end].as_chunks::<AT_ONCE>().0 {
+    for (number, row) in (before..).zip(rows) {
+        let range = lists.row(number);
+        let biases = _mm512_set1_epi32((range.len() as u32).cast_signed() * BIAS);
+        let mut all = [[[_mm512_setzero_si512(); 2]; AT_ONCE]; TABLES];
+        for four in lists.places[range].as_chunks::<AT_ONCE>().0 {
             // One load for all four: as many loads as places would take twice as long.
             let four: u64 = bytemuck::pod_read_unaligned(bytemuck::bytes_of(four));
-            for (number, sums) in all.iter_mut().enumerate() {
-                add(sums, four.to_le() >> (16 * number) & 0xffff);
+            for number in 0..AT_ONCE {
+                let place = four.to_le() >> (16 * number) & 0xffff;
+                for ((table, _), all) in tables.iter().zip(&mut all) {
+                    // SAFETY: the caller's.
+                    let both = read(unsafe { at(table, place as usize * STEPS) });
+                    let sums = &mut all[number];
+                    sums[0] = _mm512_add_epi32(sums[0], both);
+                    sums[1] = _mm512_dpwssd_epi32(sums[1], both, high);
+                }
             }
         }
-        let [both, high] = [0, 1].map(|half| together(all.map(|sums| sums[half])));
-        let biases = _mm512_set1_epi32(((*end - start) as u32).cast_signed() * BIAS);
-        let low = _mm512_sub_epi32(both, _mm512_slli_epi32::<16>(high));
-        let out = row[first..].as_chunks_mut::<WIDTH>().0.iter_mut();
-        let sums = [_mm512_sub_epi32(low, biases), high];
-        for ((sum, scales), out) in sums.into_iter().zip(scales).zip(out) {
-            // Of 256 times the one and the other: 255 sums.
-            let less = _mm512_sub_epi32(_mm512_setzero_si512(), sum);
-            put_field([sum, less], scales, out);
+        let out = row[first..]
+            .as_chunks_mut::<WIDTH>()
+            .0
+            .as_chunks_mut::<2>()
+            .0;
+        for ((all, scales), out) in all.into_iter().zip(scales).zip(out) {
+            let [both, high] = [0, 1].map(|half| together(all.map(|sums| sums[half])));
+            let low = _mm512_sub_epi32(both, _mm512_slli_epi32::<16>(high));
+            let sums = [_mm512_sub_epi32(low, biases), high];
+            for ((sum, scales), out) in sums.into_iter().zip(scales).zip(out) {
+                let bits: &mut [u32; WIDTH] = bytemuck::cast_mut(out);
+                let sum = if part == 0 {
+                    sum
+                } else {
+                    _mm512_add_epi32(sum, read(bits))
+                };
+                if part + 1 < parts {
+                    store(bits, sum);
+                } else {
+                    // Of 256 times the one and the other: 255 sums.
+                    let less = _mm512_sub_epi32(_mm512_setzero_si512(), sum);
+                    put_field([sum, less], scales, out);
+                }
+            }
         }
-        start = *end;
     }
 }
 
