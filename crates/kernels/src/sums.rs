@@ -33,11 +33,8 @@ pub fn column_sums(values: ArrayView2<f32>) -> Array1<f32> {
                             .copy_from_slice(&sums::<LANES>(rows(), first + place));
                     }
                 } else {
-                    for row in rows() {
-                        for (sum, x) in out.iter_mut().zip(&row[first..]) {
-                            *sum += x;
-                        }
-                    }
+                    let whole = values.as_slice().filter(|_| first == 0);
+                    sums_of_few(rows().map(|row| &row[first..]), whole, out);
                 }
             }
         },
@@ -57,6 +54,29 @@ fn sums<'a, const N: usize>(rows: impl Iterator<Item = &'a [f32]>, first: usize)
     sums
 }
 
+/// Of fewer columns than a vector has lanes. Where these are `whole` rows, end to end, vectors reach into the next ones,
+/// whose numbers are added up in lanes that nobody asks for.
+#[inline(always)]
+fn sums_of_few<'a>(rows: impl Iterator<Item = &'a [f32]>, whole: Option<&[f32]>, out: &mut [f32]) {
+    let columns = out.len();
+    let mut sums = [0.0; LANES];
+    let mut done = 0;
+    if let Some(whole) = whole {
+        for values in whole.windows(LANES).step_by(columns) {
+            for (sum, x) in sums.iter_mut().zip(values) {
+                *sum += x;
+            }
+            done += 1;
+        }
+    }
+    for row in rows.skip(done) {
+        for (sum, x) in sums.iter_mut().zip(row) {
+            *sum += x;
+        }
+    }
+    out.copy_from_slice(&sums[..columns]);
+}
+
 #[cfg(test)]
 mod tests {
     use ndarray::{Array2, Axis, ShapeBuilder};
@@ -70,8 +90,12 @@ mod tests {
             (1, 1),
             (4, 15),
             (4, 16),
+            (40, 1),
+            (40, 5),
+            (41, 15),
             (4, 37),
             (7, 63),
+            (30, 70),
             (5, 64),
             (100, 200),
         ] {
