@@ -81,7 +81,8 @@ impl Watched {
             first_row: 0,
             samples: samples.view_mut(),
         };
-        rbm.hidden_given_visible(workers, self.train.view(), hidden.view_mut(), Some(draw));
+        let fields = rbm.hidden_fields(workers, self.train.view());
+        rbm.hidden_given_fields(workers, fields.view(), hidden.view_mut(), Some(draw));
         let mut visible = Array2::zeros(self.train.dim());
         rbm.visible_given_hidden(workers, samples.view(), visible.view_mut(), None);
         let errors = rows_to_numbers(workers, rows, |row| {
@@ -95,7 +96,6 @@ impl Watched {
             let weights = rbm.weights.row(unit);
             weights.iter().map(|w| f64::from(*w).powi(2)).sum()
         });
-        let fields = rbm.hidden_fields(workers, self.train.view());
         let free_energy = rbm.free_energy_of(workers, self.train.view(), fields.view());
         let validation = self.validation.as_ref();
         Monitor {

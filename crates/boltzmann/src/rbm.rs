@@ -2,7 +2,8 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, s};
 use resrel_kernels::{
-    BitRows, Draw, Precision, Purpose, Stream, Workers, conditional, product, softplus_sum,
+    BitRows, Draw, Precision, Purpose, Stream, Workers, conditional, given_fields, product,
+    softplus_sum,
 };
 
 use crate::config::InitialVisibleBias;
@@ -179,6 +180,17 @@ impl Rbm {
             fields.view_mut(),
         );
         fields
+    }
+
+    /// [`Rbm::hidden_given_visible`] from the [fields](Rbm::hidden_fields) that visible units give.
+    pub(crate) fn hidden_given_fields(
+        &self,
+        workers: &Workers,
+        fields: ArrayView2<f32>,
+        out: ArrayViewMut2<f32>,
+        draw: Option<Draw>,
+    ) {
+        given_fields(workers, fields, self.hidden_bias.view(), out, draw);
     }
 
     /// [`Rbm::free_energy`] with the [fields](Rbm::hidden_fields) that the rows give.

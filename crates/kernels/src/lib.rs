@@ -44,7 +44,7 @@ pub use philox::{Purpose, Stream, StreamRng, philox};
 pub use pixels::Pixels;
 pub use precision::{FAINT, Precision};
 pub use product::{dense_product, product};
-pub use sampling::{Draw, conditional, instruction_set, sigmoid};
+pub use sampling::{Draw, conditional, given_fields, instruction_set, sigmoid};
 pub use softplus::{softplus, softplus_sum};
 pub use sparse::{SparseWeights, Way};
 pub use sums::column_sums;

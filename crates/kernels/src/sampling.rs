@@ -114,6 +114,41 @@ pub fn conditional(
     );
 }
 
+/// What a sigmoid and a sample cost, in multiplications.
+const COST: usize = 64;
+
+/// [`conditional`] where scale · input · weights are there already, as `fields`: p = σ(bias + fields), and a sample if asked
+/// for.
+///
+/// Shapes: `fields`, `probabilities` and `draw.samples` rows × units, the latter two row by row; `bias` units.
+///
+/// # Panics
+/// If the shapes do not fit together or the outputs are not stored row by row.
+pub fn given_fields(
+    workers: &Workers,
+    fields: ArrayView2<f32>,
+    bias: ArrayView1<f32>,
+    probabilities: ArrayViewMut2<f32>,
+    draw: Option<Draw>,
+) {
+    assert_eq!(
+        fields.dim(),
+        probabilities.dim(),
+        "one field per probability"
+    );
+    let blocks = blocks((fields.nrows(), COST), fields.ncols());
+    by_blocks(
+        workers,
+        &blocks,
+        bias,
+        probabilities,
+        draw,
+        |columns, mut out| {
+            out.assign(&fields.slice(s![.., columns]));
+        },
+    );
+}
+
 /// [`conditional`] with scale · input · weights of some columns at a time from `product`.
 pub(crate) fn by_blocks(
     workers: &Workers,

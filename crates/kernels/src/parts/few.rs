@@ -105,7 +105,6 @@ impl Lists {
         self.used.resize(tiles, 0);
         self.places.clear();
         self.digits.clear();
-        self.second.clear();
         self.ends.clear();
     }
 
@@ -113,9 +112,12 @@ impl Lists {
     fn clear_for(&mut self, strip: &Strip) {
         let tiles = strip.digits.len();
         self.clear(tiles, (tiles * DEPTH / BYTES).max(1), FOURS_WORDS);
-        if strip.has_second() {
-            let groups = strip.rows.div_ceil(GROUP);
-            self.second.resize(groups * tiles, [[0; WIDTH]; GROUP]);
+        let groups = strip.rows.div_ceil(GROUP);
+        let second = if strip.has_second() { groups } else { 0 };
+        self.second.resize(second * tiles, [[0; WIDTH]; GROUP]);
+        // What rows had before will be overwritten; there are none to fill up the last group.
+        for group in self.second.iter_mut().rev().take(tiles) {
+            group[(strip.rows - 1) % GROUP + 1..].fill([0; WIDTH]);
         }
     }
 }
@@ -353,12 +355,12 @@ fn list_fours_plainly(strip: &Strip, most: usize, lists: &mut Lists) -> bool {
     let tiles = strip.digits.len();
     for row in 0..strip.rows {
         for tile in 0..tiles {
-            let digits = strip.places(1, row, tile);
-            for (four, digits) in digits.as_chunks::<BYTES>().0.iter().enumerate() {
-                if *digits != [0; BYTES] {
-                    lists.used[tile] |= 1 << four;
-                    lists.second[row / GROUP * tiles + tile][row % GROUP][four] =
-                        u32::from_le_bytes(*digits);
+            if let Some(second) = lists.second.get_mut(row / GROUP * tiles + tile) {
+                let digits = strip.places(1, row, tile);
+                for (four, digits) in digits.as_chunks::<BYTES>().0.iter().enumerate() {
+                    let digits = u32::from_le_bytes(*digits);
+                    lists.used[tile] |= u64::from(digits != 0) << four;
+                    second[row % GROUP][four] = digits;
                 }
             }
             let digits = strip.places(0, row, tile);

@@ -121,10 +121,11 @@ pub(in crate::parts) fn list_fours(strip: &Strip, most: usize, lists: &mut Lists
             lists.digits.resize(2 * end + room, 0);
         }
         for tile in 0..tiles {
-            if let Some(line) = strip.line(1, row, tile) {
-                let digits = _mm512_permutexvar_epi8(order, read(line));
+            if let Some(second) = lists.second.get_mut(row / GROUP * tiles + tile) {
+                let line = strip.line(1, row, tile).map(|line| read(line));
+                let digits = line.unwrap_or(_mm512_setzero_si512());
+                let digits = _mm512_permutexvar_epi8(order, digits);
                 lists.used[tile] |= u64::from(_mm512_test_epi32_mask(digits, digits));
-                let second = &mut lists.second[row / GROUP * tiles + tile];
                 store(&mut second[row % GROUP], digits);
             }
             let Some(line) = strip.line(0, row, tile) else {
@@ -357,9 +358,8 @@ pub(in crate::parts) unsafe fn add_fours(
 ) {
     let scales = scales.each_ref().map(|scales| load(scales));
     let mut start = 0;
-    let mut seconds = OnLine([[[0; WIDTH]; 2]; STRIP]);
-    add_second(lists, tables, &mut seconds);
-    for ((end, row), seconds) in lists.ends.iter().zip(rows).zip(seconds.iter()) {
+    let seconds = (!lists.second.is_empty()).then(|| second_sums(lists, tables));
+    for (number, (end, row)) in lists.ends.iter().zip(rows).enumerate() {
         let places = lists.places[start..*end].as_chunks::<AT_ONCE>().0;
         let digits = lists.digits[start..*end].as_chunks::<AT_ONCE>().0;
         let mut all = [[[_mm512_setzero_si512(); 2]; 2]; AT_ONCE];
@@ -388,18 +388,20 @@ pub(in crate::parts) unsafe fn add_fours(
         for ((half, scales), out) in scales.into_iter().enumerate().zip(out) {
             let [upper, lower] =
                 [0, 1].map(|digit: usize| together(all.map(|sums| sums[half][digit])));
-            let lower = _mm512_add_epi32(lower, read(&seconds[half]));
+            let lower = seconds.as_ref().map_or(lower, |seconds| {
+                _mm512_add_epi32(lower, read(&seconds[number][half]))
+            });
             put_field([upper, lower], scales, out);
         }
         start = *end;
     }
 }
 
-/// Sums of products of second digits, if there are any, and first ones on the right: by row, of sixteen columns of each
-/// table.
+/// Sums of products of second digits and first ones on the right: by row, of sixteen columns of each table.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vnni")]
-fn add_second(lists: &Lists, tables: [&[Fours]; 2], out: &mut [[[u32; WIDTH]; 2]; STRIP]) {
+fn second_sums(lists: &Lists, tables: [&[Fours]; 2]) -> OnLine<[[[u32; WIDTH]; 2]; STRIP]> {
+    let mut out = OnLine([[[0; WIDTH]; 2]; STRIP]);
     let groups = lists.second.chunks(lists.used.len().max(1));
     for (lefts, out) in groups.zip(out.as_chunks_mut::<GROUP>().0) {
         let mut all = [[_mm512_setzero_si512(); 2]; GROUP];
@@ -421,6 +423,7 @@ fn add_second(lists: &Lists, tables: [&[Fours]; 2], out: &mut [[[u32; WIDTH]; 2]
             }
         }
     }
+    out
 }
 
 /// Four numbers, four times: one load, of which the compiler would make four if it saw what becomes of them.
