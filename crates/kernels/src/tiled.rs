@@ -10,6 +10,7 @@
 mod batch;
 mod block;
 mod sample;
+mod shares;
 mod strips;
 
 use std::ops::Range;
@@ -30,6 +31,7 @@ pub use crate::tiled::batch::Batch;
 use crate::tiled::batch::{Counted, Group, Visible, count, order, put_states};
 use crate::tiled::block::{Block, Units, fields_down, units_of_rows};
 use crate::tiled::sample::sample;
+use crate::tiled::shares::Shares;
 use crate::tiled::strips::Strips;
 use crate::{Precision, Workers, column_sums, vectorized};
 
@@ -85,6 +87,7 @@ pub struct Tiled {
     strips: Strips,
     /// Whose these are: the mini-batch's (0), the chains' (1), or nobody's yet.
     whose: Option<usize>,
+    shares: Shares,
     /// Of what rows of weights, by sixteen, were made multiples on the last way down, and probably will be on the next.
     units: Vec<[f32; ROWS]>,
     /// Whether all means of visible units were probabilities.
@@ -137,6 +140,7 @@ impl Tiled {
             counted: Counted::none(batch, visible),
             added: Added::none(batch, visible),
             whose: None,
+            shares: Shares::none(),
             units: vec![[0.0; ROWS]; visible.div_ceil(ROWS)],
             fits: true,
         }
@@ -247,6 +251,12 @@ impl Tiled {
             }
         }
         let states = self.strips.hidden(&self.states);
+        let listed = self.strips.listed_hidden(workers);
+        if let Some(few) = listed {
+            let dim = (self.visible, batch);
+            self.shares.add_up(workers, (blocks, few), dim);
+        }
+        let shares = &self.shares;
         let before = batch.div_ceil(DEPTH);
         let bias = bias.as_standard_layout();
         let bias = bias.as_slice().expect("a standard layout is a slice");
@@ -271,9 +281,14 @@ impl Tiled {
             let mut memory = room(batch * PAIRED);
             let fields = &mut memory.slice_mut()[..batch * PAIRED];
             let fields: &mut [f32] = bytemuck::cast_slice_mut(fields);
-            let mut rows: Vec<_> = fields.chunks_mut(PAIRED).collect();
             units_of_rows(blocks, range.clone(), units);
-            fields_down(blocks, states, units, range.clone(), &mut rows);
+            if let Some(few) = listed {
+                shares.fields((blocks, few), index, (units, &range), fields);
+            }
+            let mut rows: Vec<_> = fields.chunks_mut(PAIRED).collect();
+            if listed.is_none() {
+                fields_down(blocks, states, units, range.clone(), &mut rows);
+            }
             match phase {
                 Phase::Mean => {
                     for row in rows {

@@ -141,6 +141,7 @@ impl Chosen {
             words.extend((0..each).map(there));
         }
         let mut lists = Lists::default();
+        lists.parts = 1;
         list_states(&words, each, &mut lists);
         assert!(lists.steps == 1, "rows are found by their first step");
         Self {

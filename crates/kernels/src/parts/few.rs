@@ -16,7 +16,7 @@ use crate::parts::both::put_sums_plainly;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor::few as processor;
 use crate::parts::states::ON;
-use crate::parts::{BYTES, DEPTH, InParts, MOST_TERMS, ROWS, STRIP, Sums, WIDTH};
+use crate::parts::{BYTES, DEPTH, InParts, LESS, MOST_TERMS, ROWS, STRIP, Sums, WHOLE, WIDTH};
 
 pub(crate) use tables::{cut_fours, make_whole, put_none};
 
@@ -85,6 +85,8 @@ pub(crate) struct Lists {
     pub used: Vec<u64>,
     /// Of how many places or fours the table must have numbers.
     within: usize,
+    /// In how many [parts](parts_of) rows of states are.
+    pub parts: usize,
 }
 
 impl Lists {
@@ -145,15 +147,23 @@ impl Few {
         self.way
     }
 
-    /// Lists rows of packed states, so many words each, if it pays.
-    pub fn list_states(&mut self, words: &[u64], each: usize) {
+    /// Lists rows of packed states, so many words each, if it pays; in as many [parts](parts_of) for each of so many groups of
+    /// words, if there are as many words.
+    pub fn list_states(&mut self, words: &[u64], each: usize, groups: usize) {
         self.depth = each;
         let on: u32 = words.iter().map(|word| word.count_ones()).sum();
         let pays = f64::from(on) <= MOST_ONES * (words.len() * DEPTH) as f64;
         self.way = if pays { Way::Ones } else { Way::All };
         if pays {
+            let groups = groups.min(each);
+            self.lists.parts = groups * each.div_ceil(groups * MOST_NEAR);
             list_states(words, each, &mut self.lists);
         }
+    }
+
+    /// In how many [parts](parts_of) states are listed.
+    pub fn parts(&self) -> usize {
+        self.lists.parts
     }
 
     /// Lists the rows of a strip of `left`, if it pays.
@@ -162,7 +172,7 @@ impl Few {
         self.depth = left.depth();
         let strip = Strip::of(left, strip);
         if let Some(words) = words(&strip) {
-            self.list_states(&words, self.depth);
+            self.list_states(&words, self.depth, 1);
             return;
         }
         let most = MOST_FOURS * (strip.rows * left.inner.div_ceil(BYTES)) as f64;
@@ -187,25 +197,23 @@ impl Few {
     }
 
     /// `rows ← scales ·` products of the rows and 32 columns of each table, where states are [listed](Way::Ones): in the columns
-    /// from `first` on. Of more than one [part](parts_of), each goes on with what the one before has put there, and the last
-    /// puts what is asked for.
+    /// from `first` on. Of a part there are sums only, as bits, until the last is added.
     pub fn add_ones(
         &self,
-        part: usize,
+        part: Part,
         tables: &[(&[u32], [[f32; ROWS]; 2])],
         first: usize,
         rows: &mut [&mut [f32]],
     ) {
         assert!(self.way == Way::Ones, "states are listed");
-        let (lists, part) = (&self.lists, (part, parts_of(self.depth).len()));
         let table = |number: usize| {
             let (table, scales) = &tables[number];
             (&table.as_chunks().0[..=self.depth * DEPTH], scales)
         };
         if tables.len() == 1 {
-            add_ones(lists, part, [table(0)], first, rows);
+            add_ones(&self.lists, part, [table(0)], first, rows);
         } else {
-            add_ones(lists, part, [table(0), table(1)], first, rows);
+            add_ones(&self.lists, part, [table(0), table(1)], first, rows);
         }
     }
 
@@ -222,6 +230,16 @@ impl Few {
         let tables = [table, &second[..self.depth * FOURS]].map(bytemuck::cast_slice);
         add_fours(&self.lists, tables, scales, first, rows);
     }
+}
+
+/// A part of what is listed of states.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part {
+    pub number: usize,
+    /// Whether it is added to the sums of others.
+    pub goes_on: bool,
+    /// Whether no other will be added.
+    pub is_last: bool,
 }
 
 /// Digits of a strip of rows.
@@ -312,7 +330,7 @@ pub(super) fn list_states(words: &[u64], each: usize, lists: &mut Lists) {
 /// The plain twin.
 fn list_states_plainly(words: &[u64], each: usize, lists: &mut Lists) {
     let times = WHOLE_WORDS / lists.steps;
-    for (row, tiles) in rows_by_part(words, each) {
+    for (row, tiles) in rows_by_part(words, each, lists.parts) {
         let on = |place: &usize| row[place / DEPTH] >> (place % DEPTH) & 1 == 1;
         let places = (tiles.start * DEPTH..tiles.end * DEPTH).filter(on);
         lists
@@ -324,9 +342,8 @@ fn list_states_plainly(words: &[u64], each: usize, lists: &mut Lists) {
     }
 }
 
-/// The parts, of so many tiles of the inner dimension, that are added up one after the other.
-pub(crate) fn parts_of(depth: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
-    let parts = depth.div_ceil(MOST_NEAR);
+/// So many parts of the tiles of the inner dimension, which are added up one after the other.
+pub(crate) fn parts_of(depth: usize, parts: usize) -> impl Iterator<Item = Range<usize>> + Clone {
     (0..parts).map(move |part| depth * part / parts..depth * (part + 1) / parts)
 }
 
@@ -334,9 +351,11 @@ pub(crate) fn parts_of(depth: usize) -> impl ExactSizeIterator<Item = Range<usiz
 pub(super) fn rows_by_part(
     words: &[u64],
     each: usize,
+    parts: usize,
 ) -> impl Iterator<Item = (&[u64], Range<usize>)> {
     let rows = words.chunks(each);
-    parts_of(each).flat_map(move |part| rows.clone().map(move |row| (row, part.clone())))
+    let parts = parts_of(each, parts);
+    parts.flat_map(move |part| rows.clone().map(move |row| (row, part.clone())))
 }
 
 /// Lists the fours that are not 0, of first digits, unless there are more than `most`.
@@ -384,10 +403,10 @@ fn list_fours_plainly(strip: &Strip, most: usize, lists: &mut Lists) -> bool {
     true
 }
 
-/// [`Few::add_ones`], of this part of so many.
+/// [`Few::add_ones`].
 fn add_ones<const TABLES: usize>(
     lists: &Lists,
-    part: (usize, usize),
+    part: Part,
     tables: [Scaled; TABLES],
     first: usize,
     rows: &mut [&mut [f32]],
@@ -396,7 +415,7 @@ fn add_ones<const TABLES: usize>(
         lists.assert_within(table.len());
     }
     assert!(
-        part.0 < part.1 && lists.ends.len() == part.1 * rows.len(),
+        part.number < lists.parts && lists.ends.len() == lists.parts * rows.len(),
         "a part of all rows"
     );
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -411,13 +430,14 @@ fn add_ones<const TABLES: usize>(
 /// The plain twin.
 fn add_ones_plainly<const TABLES: usize>(
     lists: &Lists,
-    (part, parts): (usize, usize),
+    part: Part,
     tables: [Scaled; TABLES],
     first: usize,
     rows: &mut [&mut [f32]],
 ) {
+    let before = part.number * rows.len();
     let places = |row: usize| {
-        let places = lists.places[lists.row(lists.ends.len() / parts * part + row)].iter();
+        let places = lists.places[lists.row(before + row)].iter();
         places.map(|place| usize::from(*place) * lists.steps / WHOLE_WORDS)
     };
     for (number, (table, scales)) in tables.into_iter().enumerate() {
@@ -432,10 +452,10 @@ fn add_ones_plainly<const TABLES: usize>(
                         [low, both.cast_signed() >> 16][half]
                     });
                     let field = &mut fields[first + half * WIDTH + column];
-                    let before = if part == 0 {
-                        0
-                    } else {
+                    let before = if part.goes_on {
                         field.to_bits().cast_signed()
+                    } else {
+                        0
                     };
                     let sum = before + all.sum::<i32>();
                     *field = f32::from_bits(sum.cast_unsigned());
@@ -445,11 +465,37 @@ fn add_ones_plainly<const TABLES: usize>(
                 }
             }
         }
-        if part + 1 == parts {
+        if part.is_last {
             for (half, sums) in sums.iter().enumerate() {
                 put_sums_plainly(&scales[half], sums, first + half * WIDTH, rows);
             }
         }
+    }
+}
+
+/// Puts what is asked for of sums, as bits, of some [parts](Part) and `others`: rows of so many times sixteen columns, of which
+/// sums count `scales`.
+pub(crate) fn put_listed(others: &[&[f32]], scales: &[[f32; ROWS]], out: &mut [f32]) {
+    assert!(
+        others.iter().all(|part| part.len() == out.len()),
+        "sums of all parts"
+    );
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if bytes::vectors() {
+        // SAFETY: the processor has these instructions, as was asked.
+        unsafe { processor::put_listed(others, scales, out) };
+        return;
+    }
+    put_listed_plainly(others, scales, out);
+}
+
+/// The plain twin.
+fn put_listed_plainly(others: &[&[f32]], scales: &[[f32; ROWS]], out: &mut [f32]) {
+    let scales = scales.as_flattened().iter().cycle();
+    for (place, (out, scale)) in out.iter_mut().zip(scales).enumerate() {
+        let all = others.iter().map(|part| part[place]).chain([*out]);
+        let sum: i32 = all.map(|sum| sum.to_bits().cast_signed()).sum();
+        *out = ((-sum) as f32 * LESS + sum as f32) / WHOLE * scale;
     }
 }
 

@@ -11,10 +11,11 @@ use crate::bytes;
 use crate::gather::be_mine;
 use crate::parts::{
     Added, COLUMNS, Chosen, Columns, DEPTH, DIGITS, FIRST, Few, InParts, Largest, NONE, ON, Packed,
-    Pairs, STRIP, SUMS, TILE, Turned, WHOLES, WIDE, WIDTH, Way, across, add_counts, clear,
-    cut_both, cut_fours, grow, make_whole, multiply_both, parts_of, put_less, put_none, put_sums,
-    room, turn_states, unit,
+    Pairs, Part, STRIP, SUMS, TILE, Turned, WHOLES, WIDE, WIDTH, Way, across, add_counts, clear,
+    cut_both, cut_fours, grow, make_whole, multiply_both, parts_of, put_less, put_listed, put_none,
+    put_sums, room, turn_states, unit,
 };
+use crate::philox::PAIRED;
 use crate::tiled::batch::{Counted, Visible, order};
 use crate::tiled::{PRECISION, Step};
 
@@ -154,7 +155,7 @@ impl Block {
                 &*table
             });
             let tables: Vec<_> = tables.zip(scales.clone()).collect();
-            add_ones(&tables, depth, lefts, first, rows);
+            add_ones(&tables, lefts, first, rows);
         }
         for ((range, units), scales) in ranges.zip(units).zip(scales) {
             let within = range.start;
@@ -345,12 +346,19 @@ fn scales_of(units: [f32; ROWS]) -> [f32; ROWS] {
 /// Adds up the numbers of one or two tables with their scales, 32 columns each, where states are listed.
 fn add_ones(
     tables: &[(&[u32], [[f32; ROWS]; 2])],
-    depth: usize,
     lefts: &[Left],
     first: usize,
     rows: &mut [&mut [f32]],
 ) {
-    for part in 0..parts_of(depth).len() {
+    let mut few = lefts.iter().flat_map(|(_, few)| few.iter());
+    let listed = few.find(|few| few.way() == Way::Ones);
+    let parts = listed.map_or(0, Few::parts);
+    for number in 0..parts {
+        let part = Part {
+            number,
+            goes_on: number > 0,
+            is_last: number + 1 == parts,
+        };
         for (_, few, rows) in strips(lefts, rows, Way::Ones) {
             few.add_ones(part, tables, first, rows);
         }
@@ -372,6 +380,82 @@ pub(super) fn units_of_rows(blocks: &[Block], range: Range<usize>, units: &mut [
     }
 }
 
+/// What hidden states of one group of blocks, of so many, add to the fields of the visible units `range`: sums, as bits, one row
+/// each of `few`, where states are listed for as many groups.
+pub(super) fn sums_down(
+    blocks: &[Block],
+    few: &[Few],
+    (group, groups): (usize, usize),
+    (units, range): (&[[f32; ROWS]], &Range<usize>),
+    rows: &mut [&mut [f32]],
+) {
+    let used = Few::used(few.iter(), Way::Ones).expect("states that are listed");
+    let tiles = parts_of(blocks.len(), groups).nth(group).expect("a group");
+    let each = few[0].parts() / groups;
+    by_tables((blocks, tiles), &used, (units, range), |tables, first| {
+        for number in group * each..(group + 1) * each {
+            let part = Part {
+                number,
+                goes_on: number > group * each,
+                is_last: false,
+            };
+            for (few, rows) in few.iter().zip(rows.chunks_mut(STRIP)) {
+                few.add_ones(part, tables, first, rows);
+            }
+        }
+    });
+}
+
+/// Fields, without bias, from what is there of their [sums](sums_down) and what `others` add: rows of [`PAIRED`].
+pub(super) fn fields_of_sums(others: &[&[f32]], units: &[[f32; ROWS]], sums: &mut [f32]) {
+    let mut scales = [[0.0; ROWS]; PAIRED / ROWS];
+    for (scales, units) in scales.iter_mut().zip(units) {
+        *scales = scales_of(*units);
+    }
+    put_listed(others, &scales, sums);
+}
+
+/// Strips of lines, and of what, by sixteen, they are multiples.
+fn strips_of_lines(
+    lines: Range<usize>,
+    units: &[[f32; ROWS]],
+) -> impl Iterator<Item = (Range<usize>, &[[f32; ROWS]])> {
+    let starts = lines.clone().step_by(STRIP);
+    let lines = starts.map(move |first| first..(first + STRIP).min(lines.end));
+    lines.zip(units.chunks(2))
+}
+
+/// Makes the rows `range` of weights whole, 64 at a time, in the places that are used, of the blocks `tiles` only; as tables,
+/// which are given with their scales and the number of the first row in the range.
+fn by_tables(
+    (blocks, tiles): (&[Block], Range<usize>),
+    used: &[u64],
+    (units, range): (&[[f32; ROWS]], &Range<usize>),
+    mut with: impl FnMut(&[(&[u32], [[f32; ROWS]; 2])], usize),
+) {
+    let depth = blocks.len();
+    let length = depth * WHOLES + NONE;
+    let mut memory = room(2 * length);
+    for (first, units) in range.clone().step_by(WIDE).zip(units.chunks(WIDE / ROWS)) {
+        let lines = first..(first + WIDE).min(range.end);
+        let tables = memory.slice_mut().chunks_mut(length);
+        let tables = tables.zip(strips_of_lines(lines, units));
+        let tables = tables.map(|(table, (lines, units))| {
+            let both = [&units[0], &units[units.len() - 1]];
+            for tile in tiles.clone() {
+                let out = &mut table[tile * WHOLES..(tile + 1) * WHOLES];
+                let weights = blocks[tile].view();
+                make_whole(weights, lines.clone(), both, &used[tile..=tile], out);
+            }
+            put_none(&mut table[depth * WHOLES..]);
+            (&*table, both.map(|units| scales_of(*units)))
+        });
+        let tables: Vec<_> = tables.collect();
+        with(&tables, first - range.start);
+    }
+    clear(&mut memory);
+}
+
 /// Weights · hidden states: fields, without bias, of the visible units `range`, one row each of `states`; rows of weights as
 /// multiples of `units`, by sixteen.
 pub(super) fn fields_down(
@@ -386,35 +470,18 @@ pub(super) fn fields_down(
         .map(|block| (block.view(), &block.down))
         .collect();
     let depth = weights.len();
-    let length = depth * WHOLES + NONE;
-    let mut memory = room(depth * COLUMNS + 2 * length);
-    let (all, tables) = memory.slice_mut().split_at_mut(depth * COLUMNS);
+    let mut memory = room(depth * COLUMNS);
+    let all = memory.slice_mut();
     let lefts = &[states];
     let by_all = states.1.iter().any(|few| few.way() == Way::All);
     let by_ones = Few::used(states.1.iter(), Way::Ones);
     let mut sums = OnLine([[[0; WIDTH]; 2]; STRIP]);
     let set_up = Tiles::set_up();
-    let strips_of_lines = |lines: Range<usize>, units| {
-        let starts = lines.clone().step_by(STRIP);
-        let lines = starts.map(move |first| first..(first + STRIP).min(lines.end));
-        lines.zip(<[[f32; ROWS]]>::chunks(units, 2))
-    };
     if let Some(used) = &by_ones {
-        for (first, units) in range.clone().step_by(WIDE).zip(units.chunks(WIDE / ROWS)) {
-            let lines = first..(first + WIDE).min(range.end);
-            let tables = tables.chunks_mut(length).zip(strips_of_lines(lines, units));
-            let tables = tables.map(|(table, (lines, units))| {
-                let both = [&units[0], &units[units.len() - 1]];
-                let tiles = table.chunks_mut(WHOLES).zip(used.chunks(1));
-                for ((weights, _), (out, used)) in weights.iter().zip(tiles) {
-                    make_whole(*weights, lines.clone(), both, used, out);
-                }
-                put_none(&mut table[depth * WHOLES..]);
-                (&*table, both.map(|units| scales_of(*units)))
-            });
-            let tables: Vec<_> = tables.collect();
-            add_ones(&tables, depth, lefts, first - range.start, rows);
-        }
+        let tiles = 0..depth;
+        by_tables((blocks, tiles), used, (units, &range), |tables, first| {
+            add_ones(tables, lefts, first, rows);
+        });
     }
     for (lines, units) in strips_of_lines(range.clone(), units) {
         let (first, at) = (lines.start, lines.start - range.start);

@@ -37,7 +37,7 @@ impl Strips {
             for row in rows {
                 words.extend(blocks.iter().map(|block| block.states[part][[row, 0]]));
             }
-            few[0].list_states(&words, blocks.len());
+            few[0].list_states(&words, blocks.len(), workers.threads());
         });
     }
 
@@ -61,7 +61,7 @@ impl Strips {
             let ((rows, counted), (strip, few)) = &mut strips[0];
             if counted.any {
                 let (words, each) = counted.strip(*strip);
-                few.list_states(&words, each);
+                few.list_states(&words, each, 1);
             } else {
                 few.list(rows, *strip);
             }
@@ -81,6 +81,12 @@ impl Strips {
     pub fn visible<'a>(&'a self, rows: [&'a InParts; 2]) -> [Left<'a>; 2] {
         let [batch, chains] = &self.visible;
         [(rows[0], batch), (rows[1], chains)]
+    }
+
+    /// Hidden states, if all of them are listed, for several threads.
+    pub fn listed_hidden(&self, workers: &Workers) -> Option<&[Few]> {
+        let several = workers.threads() > 1 && bytes::vectors();
+        (several && !self.needs_hidden_rows()).then_some(&self.hidden)
     }
 
     /// Whether there is a strip of hidden states of which all is multiplied.

@@ -55,6 +55,15 @@ fn any_words(rows: usize, each: usize, seed: u64) -> Vec<u64> {
         .collect()
 }
 
+/// One after the other.
+fn all_parts(parts: usize) -> impl Iterator<Item = Part> {
+    (0..parts).map(move |number| Part {
+        number,
+        goes_on: number > 0,
+        is_last: number + 1 == parts,
+    })
+}
+
 proptest! {
     #[test]
     fn rows_are_listed_as_by_the_plain_twins(
@@ -81,6 +90,9 @@ proptest! {
     fn states_are_listed_as_by_the_plain_twin(rows in 0..40_usize, each in 1..14_usize, seed: u64) {
         let words = any_words(rows, each, seed);
         let mut lists = [Lists::default(), Lists::default()];
+        for lists in &mut lists {
+            lists.parts = 1 + seed as usize % each;
+        }
         list_states(&words, each, &mut lists[0]);
         lists[1].clear(each, lists[0].within, WHOLE_WORDS);
         for (tile, used) in lists[1].used.iter_mut().enumerate() {
@@ -134,6 +146,57 @@ proptest! {
     }
 
     #[test]
+    fn sums_of_parts_are_put_as_by_the_plain_twin_and_as_those_of_one(
+        rows in 1..=STRIP, groups in 1..4_usize, each in 1..14_usize, two: bool, seed: u64,
+    ) {
+        let words = any_words(rows, each, seed);
+        let mut rng = rng(seed);
+        let mut any = || rng.uniform() as f32 * 2.0 - 1.0;
+        let columns = if two { 2 * STRIP } else { STRIP };
+        let right = Array2::from_shape_simple_fn((each * DEPTH, columns), &mut any);
+        let units = [2.0_f32.powi(-22); ROWS];
+        let scales: Vec<[f32; ROWS]> = (0..columns / ROWS).map(|_| [any(); ROWS]).collect();
+        let mut few = Few::none();
+        let listed = |few: &mut Few, groups| {
+            few.list_states(&words, each, groups);
+            prop_assert_eq!(few.way(), Way::Ones);
+            Ok(few.parts())
+        };
+        let all = vec![u64::MAX; each];
+        let tables: Vec<_> = (0..columns).step_by(STRIP).map(|first| {
+            let mut table = vec![7; each * WHOLES + NONE];
+            make_whole(right.t(), first..first + STRIP, [&units; 2], &all, &mut table);
+            put_none(&mut table[each * WHOLES..]);
+            table
+        }).collect();
+        let scaled = tables.iter().zip(scales.as_chunks().0);
+        let tables: Vec<_> = scaled.map(|(table, scales)| (&table[..], *scales)).collect();
+        let put = |few: &Few, part, out: &mut Vec<f32>| {
+            let mut rows: Vec<_> = out.chunks_mut(columns).collect();
+            few.add_ones(part, &tables, 0, &mut rows);
+        };
+        let mut expected = vec![7.0; rows * columns];
+        for part in all_parts(listed(&mut few, 1)?) {
+            put(&few, part, &mut expected);
+        }
+        let parts = listed(&mut few, groups)?;
+        prop_assert_eq!(parts % groups.min(each), 0);
+        let sums: Vec<_> = (0..parts).map(|number| {
+            let mut sums = vec![7.0; rows * columns];
+            put(&few, Part { number, goes_on: false, is_last: false }, &mut sums);
+            sums
+        }).collect();
+        let others: Vec<_> = sums.iter().skip(1).map(|sums| &sums[..]).collect();
+        let [found, plain] = [put_listed, put_listed_plainly].map(|way| {
+            let mut out = sums[0].clone();
+            way(&others, &scales, &mut out);
+            out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        });
+        prop_assert_eq!(&found, &plain);
+        prop_assert_eq!(found, expected.into_iter().map(f32::to_bits).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn sums_are_those_of_products_of_tiles(
         rows in 1..=STRIP, inner in 1..300_usize, columns in 2..=STRIP, kind in kind(), dark in 2..20_u32, seed: u64,
     ) {
@@ -153,14 +216,14 @@ proptest! {
         let (mut found, mut plain, mut expected) = (found, plain, expected);
         if let Some(words) = words(&strip) {
             let mut table = vec![7; depth * WHOLES + NONE];
+            lists.parts = 1 + seed as usize % depth;
             list_states(&words, depth, &mut lists);
             make_whole(right, 0..columns, [&units; 2], &lists.used, &mut table);
             put_none(&mut table[depth * WHOLES..]);
             let tables = [(table.as_chunks().0, &scales)];
-            let parts = parts_of(depth).len();
-            for part in 0..parts {
-                add_ones(&lists, (part, parts), tables, ROWS, &mut found);
-                add_ones_plainly(&lists, (part, parts), tables, ROWS, &mut plain);
+            for part in all_parts(lists.parts) {
+                add_ones(&lists, part, tables, ROWS, &mut found);
+                add_ones_plainly(&lists, part, tables, ROWS, &mut plain);
             }
         } else {
             prop_assert!(list_fours(&strip, usize::MAX, &mut lists));
@@ -229,7 +292,7 @@ fn the_last_places_of_wide_layers_are_found() {
             assert_eq!(used[..depth - 1], vec![0; depth - 1]);
             if way == Way::Ones {
                 make_whole(right.t(), 0..STRIP, [&units; 2], used, &mut table);
-                for part in 0..parts_of(depth).len() {
+                for part in all_parts(few.parts()) {
                     few.add_ones(part, &[(&table, scales)], 0, &mut rows);
                 }
             } else {

@@ -1,7 +1,7 @@
 //! Products by what is not 0, by AVX-512.
 
 use std::arch::x86_64::{
-    __m512i, _mm256_storeu_si256, _mm512_add_epi16, _mm512_add_epi32, _mm512_castps_si512,
+    __m512, __m512i, _mm256_storeu_si256, _mm512_add_epi16, _mm512_add_epi32, _mm512_castps_si512,
     _mm512_cmpeq_epi8_mask, _mm512_cvtepi32_epi16, _mm512_cvtps_epi32, _mm512_dpbusd_epi32,
     _mm512_dpwssd_epi32, _mm512_fmadd_ps, _mm512_maskz_compress_epi16, _mm512_maskz_compress_epi32,
     _mm512_mul_ps, _mm512_mullo_epi16, _mm512_permutexvar_epi8, _mm512_set1_epi8,
@@ -18,8 +18,8 @@ use super::vectors::every;
 use super::{Rows, by_halves, load, lower_bytes, read, select, store, transpose, upper_bytes};
 use crate::aligned::OnLine;
 use crate::parts::few::{
-    AT_ONCE, BIAS, FOURS, FOURS_WORDS, Fours, GROUP, Lists, Scaled, Strip, WHOLE_WORDS, WHOLES,
-    WORD, parts_of, rows_by_part,
+    AT_ONCE, BIAS, FOURS, FOURS_WORDS, Fours, GROUP, Lists, Part, Scaled, Strip, WHOLE_WORDS,
+    WHOLES, WORD, rows_by_part,
 };
 use crate::parts::states::ON;
 use crate::parts::{BYTES, DEPTH, ROWS, STRIP, WIDTH};
@@ -81,10 +81,10 @@ pub(in crate::parts) fn list_states(words: &[u64], each: usize, lists: &mut List
     );
     let all: u64 = words.iter().map(|word| u64::from(word.count_ones())).sum();
     // Vectors are written whole.
-    let rows = words.len().div_ceil(each) * parts_of(each).len();
+    let rows = words.len().div_ceil(each) * lists.parts;
     lists.places.resize(all as usize + rows * AT_ONCE + HALF, 0);
     let mut end = 0;
-    for (row, tiles) in rows_by_part(words, each) {
+    for (row, tiles) in rows_by_part(words, each, lists.parts) {
         let starts = (tiles.start * DEPTH..).step_by(DEPTH);
         for (word, place) in row[tiles].iter().zip(starts) {
             for half in 0..2 {
@@ -266,7 +266,7 @@ pub(super) unsafe fn at<T>(table: &[T], steps: usize) -> &T {
 #[target_feature(enable = "avx512f,avx512vnni")]
 pub(in crate::parts) unsafe fn add_ones<const TABLES: usize>(
     lists: &Lists,
-    part: (usize, usize),
+    part: Part,
     tables: [Scaled; TABLES],
     first: usize,
     rows: &mut [&mut [f32]],
@@ -289,13 +289,13 @@ pub(in crate::parts) unsafe fn add_ones<const TABLES: usize>(
 #[target_feature(enable = "avx512f,avx512vnni")]
 unsafe fn add_ones_by<const STEPS: usize, const TABLES: usize>(
     lists: &Lists,
-    (part, parts): (usize, usize),
+    part: Part,
     tables: [Scaled; TABLES],
     first: usize,
     rows: &mut [&mut [f32]],
 ) {
     let scales = tables.map(|(_, scales)| scales.each_ref().map(|scales| load(scales)));
-    let before = lists.ends.len() / parts * part;
+    let before = part.number * rows.len();
     // Once the high half and nothing of the low: one instruction for a shift and an addition.
     let high = _mm512_set1_epi32(1 << 16);
     for (number, row) in (before..).zip(rows) {
@@ -327,20 +327,39 @@ unsafe fn add_ones_by<const STEPS: usize, const TABLES: usize>(
             let sums = [_mm512_sub_epi32(low, biases), high];
             for ((sum, scales), out) in sums.into_iter().zip(scales).zip(out) {
                 let bits: &mut [u32; WIDTH] = bytemuck::cast_mut(out);
-                let sum = if part == 0 {
-                    sum
-                } else {
+                let sum = if part.goes_on {
                     _mm512_add_epi32(sum, read(bits))
-                };
-                if part + 1 < parts {
-                    store(bits, sum);
                 } else {
-                    // Of 256 times the one and the other: 255 sums.
-                    let less = _mm512_sub_epi32(_mm512_setzero_si512(), sum);
-                    put_field([sum, less], scales, out);
+                    sum
+                };
+                if part.is_last {
+                    put_listed_field(sum, scales, out);
+                } else {
+                    store(bits, sum);
                 }
             }
         }
+    }
+}
+
+/// Puts sixteen fields of states that are listed.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn put_listed_field(sum: __m512i, scales: __m512, out: &mut [f32]) {
+    // Of 256 times the one and the other: 255 sums.
+    let less = _mm512_sub_epi32(_mm512_setzero_si512(), sum);
+    put_field([sum, less], scales, out);
+}
+
+/// [`crate::parts::few::put_listed_plainly`].
+#[target_feature(enable = "avx512f")]
+pub(in crate::parts) fn put_listed(others: &[&[f32]], scales: &[[f32; ROWS]], out: &mut [f32]) {
+    let sums = |part: &[f32; WIDTH]| read(bytemuck::cast_ref(part));
+    let out = out.as_chunks_mut::<WIDTH>().0.iter_mut();
+    for (place, (out, scales)) in out.zip(scales.iter().cycle()).enumerate() {
+        let others = others.iter().map(|part| &part.as_chunks().0[place]);
+        let sum = others.fold(sums(out), |sum, part| _mm512_add_epi32(sum, sums(part)));
+        put_listed_field(sum, load(scales), out);
     }
 }
 

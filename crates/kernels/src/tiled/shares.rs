@@ -1,0 +1,92 @@
+//! The way down by several threads.
+//!
+//! Weights stay near the thread that makes steps of them: each adds up its own, first for those visible units that another
+//! makes, then for those that it makes itself, and only sums go from one to the other.
+
+use std::ops::Range;
+
+use crate::Workers;
+use crate::aligned::Aligned;
+use crate::amx::ROWS;
+use crate::parts::{Few, parts_of};
+use crate::philox::PAIRED;
+use crate::tiled::block::{Block, fields_of_sums, sums_down, units_of_rows};
+
+/// What blocks of hidden units add to visible units that are made elsewhere.
+#[derive(Debug)]
+pub(super) struct Shares {
+    /// Rows of the sums of [`PAIRED`] visible units, by group of blocks and chunk of these units.
+    sums: Aligned<f32>,
+    /// As many groups of blocks as threads that have some.
+    groups: usize,
+    chunks: usize,
+    rows: usize,
+}
+
+impl Shares {
+    /// Of nothing yet.
+    pub fn none() -> Self {
+        Self {
+            sums: Aligned::zeros(0),
+            groups: 0,
+            chunks: 0,
+            rows: 0,
+        }
+    }
+
+    /// Adds up, for so many visible units and rows, where states are listed for as many groups as there are threads.
+    pub fn add_up(
+        &mut self,
+        workers: &Workers,
+        (blocks, few): (&[Block], &[Few]),
+        (visible, rows): (usize, usize),
+    ) {
+        self.groups = workers.threads().min(blocks.len());
+        self.chunks = visible.div_ceil(PAIRED);
+        self.rows = rows;
+        let length = self.groups * self.chunks * rows * PAIRED;
+        if self.sums.slice().len() != length {
+            self.sums = Aligned::zeros(length);
+        }
+        let (groups, chunks) = (self.groups, self.chunks);
+        let pieces = self.sums.slice_mut().chunks_mut(rows * PAIRED);
+        let mut pieces: Vec<_> = pieces.collect();
+        workers.for_each_chunk(&mut pieces, 1, |index, pieces| {
+            let (group, chunk) = (index / chunks, index % chunks);
+            if group == owner(chunk, chunks, groups) {
+                return;
+            }
+            let range = chunk * PAIRED..visible.min((chunk + 1) * PAIRED);
+            let mut units = [[0.0; ROWS]; PAIRED / ROWS];
+            units_of_rows(blocks, range.clone(), &mut units);
+            let units = &units[..range.len().div_ceil(ROWS)];
+            let mut rows: Vec<_> = pieces[0].chunks_mut(PAIRED).collect();
+            sums_down(blocks, few, (group, groups), (units, &range), &mut rows);
+        });
+    }
+
+    /// Fields, without bias, of the visible units `range` of a chunk, whose rows of weights are multiples of `units`.
+    pub fn fields(
+        &self,
+        (blocks, few): (&[Block], &[Few]),
+        chunk: usize,
+        (units, range): (&[[f32; ROWS]], &Range<usize>),
+        out: &mut [f32],
+    ) {
+        let own = owner(chunk, self.chunks, self.groups);
+        let mut rows: Vec<_> = out.chunks_mut(PAIRED).collect();
+        let group = (own, self.groups);
+        sums_down(blocks, few, group, (units, range), &mut rows);
+        let pieces = self.sums.slice().chunks(self.rows * PAIRED);
+        let others = pieces.skip(chunk).step_by(self.chunks).enumerate();
+        let others = others.filter(|(group, _)| *group != own);
+        let others: Vec<_> = others.map(|(_, piece)| piece).collect();
+        fields_of_sums(&others, units, out);
+    }
+}
+
+/// Whose group makes a chunk: that of the thread that [begins](Workers::awake) with it.
+fn owner(chunk: usize, chunks: usize, groups: usize) -> usize {
+    let owner = parts_of(chunks, groups).position(|range| range.contains(&chunk));
+    owner.expect("one of the chunks")
+}
