@@ -44,7 +44,7 @@ pub(crate) use crate::parts::both::{COLUMNS, Columns, Sums, cut_both, multiply_b
 pub(crate) use crate::parts::cut::unit;
 use crate::parts::cut::{Lines, Side, units};
 pub(crate) use crate::parts::few::{
-    Few, NONE, Part, WHOLES, Way, cut_fours, make_whole, parts_of, put_listed, put_none,
+    Few, NONE, Part, WHOLES, Way, cut_fours, make_whole, parts_of, put_none,
 };
 pub(crate) use crate::parts::grow::{Largest, WIDE, across, grow};
 pub(crate) use crate::parts::ones::{Turned, add_counts, turn_states};

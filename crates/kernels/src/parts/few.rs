@@ -16,7 +16,7 @@ use crate::parts::both::put_sums_plainly;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::parts::processor::few as processor;
 use crate::parts::states::ON;
-use crate::parts::{BYTES, DEPTH, InParts, LESS, MOST_TERMS, ROWS, STRIP, Sums, WHOLE, WIDTH};
+use crate::parts::{BYTES, DEPTH, InParts, MOST_TERMS, ROWS, STRIP, Sums, WIDTH};
 
 pub(crate) use tables::{cut_fours, make_whole, put_none};
 
@@ -470,32 +470,6 @@ fn add_ones_plainly<const TABLES: usize>(
                 put_sums_plainly(&scales[half], sums, first + half * WIDTH, rows);
             }
         }
-    }
-}
-
-/// Puts what is asked for of sums, as bits, of some [parts](Part) and `others`: rows of so many times sixteen columns, of which
-/// sums count `scales`.
-pub(crate) fn put_listed(others: &[&[f32]], scales: &[[f32; ROWS]], out: &mut [f32]) {
-    assert!(
-        others.iter().all(|part| part.len() == out.len()),
-        "sums of all parts"
-    );
-    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if bytes::vectors() {
-        // SAFETY: the processor has these instructions, as was asked.
-        unsafe { processor::put_listed(others, scales, out) };
-        return;
-    }
-    put_listed_plainly(others, scales, out);
-}
-
-/// The plain twin.
-fn put_listed_plainly(others: &[&[f32]], scales: &[[f32; ROWS]], out: &mut [f32]) {
-    let scales = scales.as_flattened().iter().cycle();
-    for (place, (out, scale)) in out.iter_mut().zip(scales).enumerate() {
-        let all = others.iter().map(|part| part[place]).chain([*out]);
-        let sum: i32 = all.map(|sum| sum.to_bits().cast_signed()).sum();
-        *out = ((-sum) as f32 * LESS + sum as f32) / WHOLE * scale;
     }
 }
 

@@ -12,10 +12,9 @@ use crate::gather::be_mine;
 use crate::parts::{
     Added, COLUMNS, Chosen, Columns, DEPTH, DIGITS, FIRST, Few, InParts, Largest, NONE, ON, Packed,
     Pairs, Part, STRIP, SUMS, TILE, Turned, WHOLES, WIDE, WIDTH, Way, across, add_counts, clear,
-    cut_both, cut_fours, grow, make_whole, multiply_both, parts_of, put_less, put_listed, put_none,
-    put_sums, room, turn_states, unit,
+    cut_both, cut_fours, grow, make_whole, multiply_both, parts_of, put_less, put_none, put_sums,
+    room, turn_states, unit,
 };
-use crate::philox::PAIRED;
 use crate::tiled::batch::{Counted, Visible, order};
 use crate::tiled::{PRECISION, Step};
 
@@ -381,11 +380,12 @@ pub(super) fn units_of_rows(blocks: &[Block], range: Range<usize>, units: &mut [
 }
 
 /// What hidden states of one group of blocks, of so many, add to the fields of the visible units `range`: sums, as bits, one row
-/// each of `few`, where states are listed for as many groups.
+/// each of `few`, where states are listed for as many groups. The last group goes on with those of all others, and makes fields
+/// of them, without bias.
 pub(super) fn sums_down(
     blocks: &[Block],
     few: &[Few],
-    (group, groups): (usize, usize),
+    (group, groups, is_last): (usize, usize, bool),
     (units, range): (&[[f32; ROWS]], &Range<usize>),
     rows: &mut [&mut [f32]],
 ) {
@@ -396,23 +396,14 @@ pub(super) fn sums_down(
         for number in group * each..(group + 1) * each {
             let part = Part {
                 number,
-                goes_on: number > group * each,
-                is_last: false,
+                goes_on: is_last || number > group * each,
+                is_last: is_last && number + 1 == (group + 1) * each,
             };
             for (few, rows) in few.iter().zip(rows.chunks_mut(STRIP)) {
                 few.add_ones(part, tables, first, rows);
             }
         }
     });
-}
-
-/// Fields, without bias, from what is there of their [sums](sums_down) and what `others` add: rows of [`PAIRED`].
-pub(super) fn fields_of_sums(others: &[&[f32]], units: &[[f32; ROWS]], sums: &mut [f32]) {
-    let mut scales = [[0.0; ROWS]; PAIRED / ROWS];
-    for (scales, units) in scales.iter_mut().zip(units) {
-        *scales = scales_of(*units);
-    }
-    put_listed(others, &scales, sums);
 }
 
 /// Strips of lines, and of what, by sixteen, they are multiples.

@@ -10,7 +10,7 @@ use crate::aligned::Aligned;
 use crate::amx::ROWS;
 use crate::parts::{Few, parts_of};
 use crate::philox::PAIRED;
-use crate::tiled::block::{Block, fields_of_sums, sums_down, units_of_rows};
+use crate::tiled::block::{Block, sums_down, units_of_rows};
 
 /// What blocks of hidden units add to visible units that are made elsewhere.
 #[derive(Debug)]
@@ -61,7 +61,8 @@ impl Shares {
             units_of_rows(blocks, range.clone(), &mut units);
             let units = &units[..range.len().div_ceil(ROWS)];
             let mut rows: Vec<_> = pieces[0].chunks_mut(PAIRED).collect();
-            sums_down(blocks, few, (group, groups), (units, &range), &mut rows);
+            let group = (group, groups, false);
+            sums_down(blocks, few, group, (units, &range), &mut rows);
         });
     }
 
@@ -74,14 +75,21 @@ impl Shares {
         out: &mut [f32],
     ) {
         let own = owner(chunk, self.chunks, self.groups);
-        let mut rows: Vec<_> = out.chunks_mut(PAIRED).collect();
-        let group = (own, self.groups);
-        sums_down(blocks, few, group, (units, range), &mut rows);
         let pieces = self.sums.slice().chunks(self.rows * PAIRED);
         let others = pieces.skip(chunk).step_by(self.chunks).enumerate();
-        let others = others.filter(|(group, _)| *group != own);
-        let others: Vec<_> = others.map(|(_, piece)| piece).collect();
-        fields_of_sums(&others, units, out);
+        let mut others = others.filter(|(group, _)| *group != own);
+        match others.next() {
+            Some((_, first)) => out.copy_from_slice(first),
+            None => out.fill(0.0),
+        }
+        for (_, piece) in others {
+            for (sum, more) in out.iter_mut().zip(piece) {
+                *sum = f32::from_bits(sum.to_bits().wrapping_add(more.to_bits()));
+            }
+        }
+        let mut rows: Vec<_> = out.chunks_mut(PAIRED).collect();
+        let group = (own, self.groups, true);
+        sums_down(blocks, few, group, (units, range), &mut rows);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Products by what is not 0, by AVX-512.
 
 use std::arch::x86_64::{
-    __m512, __m512i, _mm256_storeu_si256, _mm512_add_epi16, _mm512_add_epi32, _mm512_castps_si512,
+    __m512i, _mm256_storeu_si256, _mm512_add_epi16, _mm512_add_epi32, _mm512_castps_si512,
     _mm512_cmpeq_epi8_mask, _mm512_cvtepi32_epi16, _mm512_cvtps_epi32, _mm512_dpbusd_epi32,
     _mm512_dpwssd_epi32, _mm512_fmadd_ps, _mm512_maskz_compress_epi16, _mm512_maskz_compress_epi32,
     _mm512_mul_ps, _mm512_mullo_epi16, _mm512_permutexvar_epi8, _mm512_set1_epi8,
@@ -333,33 +333,14 @@ unsafe fn add_ones_by<const STEPS: usize, const TABLES: usize>(
                     sum
                 };
                 if part.is_last {
-                    put_listed_field(sum, scales, out);
+                    // Of 256 times the one and the other: 255 sums.
+                    let less = _mm512_sub_epi32(_mm512_setzero_si512(), sum);
+                    put_field([sum, less], scales, out);
                 } else {
                     store(bits, sum);
                 }
             }
         }
-    }
-}
-
-/// Puts sixteen fields of states that are listed.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn put_listed_field(sum: __m512i, scales: __m512, out: &mut [f32]) {
-    // Of 256 times the one and the other: 255 sums.
-    let less = _mm512_sub_epi32(_mm512_setzero_si512(), sum);
-    put_field([sum, less], scales, out);
-}
-
-/// [`crate::parts::few::put_listed_plainly`].
-#[target_feature(enable = "avx512f")]
-pub(in crate::parts) fn put_listed(others: &[&[f32]], scales: &[[f32; ROWS]], out: &mut [f32]) {
-    let sums = |part: &[f32; WIDTH]| read(bytemuck::cast_ref(part));
-    let out = out.as_chunks_mut::<WIDTH>().0.iter_mut();
-    for (place, (out, scales)) in out.zip(scales.iter().cycle()).enumerate() {
-        let others = others.iter().map(|part| &part.as_chunks().0[place]);
-        let sum = others.fold(sums(out), |sum, part| _mm512_add_epi32(sum, sums(part)));
-        put_listed_field(sum, load(scales), out);
     }
 }
 
