@@ -212,7 +212,7 @@ impl Block {
             let states = turned[1].as_ref().expect("states that are not multiplied");
             Chosen::of(states, self.states[1].nrows(), strips)
         });
-        let mut less = OnLine([[[0; SUMS]; 2]; 2]);
+        let mut less = chosen.as_ref().map(|_| OnLine([[[0; SUMS]; 2]; 2]));
         let mut there = vec![0; 2 * before];
         let Largest {
             of_rows,
@@ -227,9 +227,9 @@ impl Block {
         let set_up = Tiles::set_up();
         for (place, (rows, of_rows)) in rows.enumerate() {
             let (group, within_group) = (place * STRIP / WIDE, place * STRIP % WIDE);
-            if let Some(chosen) = chosen.as_ref().filter(|_| within_group == 0) {
+            if let (0, Some(chosen), Some(less)) = (within_group, &chosen, &mut less) {
                 let strips = (all_rows - place * STRIP).div_ceil(STRIP).min(2);
-                put_less(chosen, &visible.added.group(group)[..strips], &mut less);
+                put_less(chosen, &visible.added.group(group)[..strips], less);
             }
             let (left, digits) = visible.columns.strip(place);
             there.copy_from_slice(digits);
@@ -246,10 +246,9 @@ impl Block {
             if wide {
                 levels = pairs.multiply_wide(rows.len(), left, tiles.split_at(strip), sums);
             }
-            let all = sums
-                .chunks_mut(DIGITS * SUMS)
-                .zip(&less[within_group / STRIP]);
-            for ((within, tiles), (sums, less)) in (0..strips).zip(tiles.chunks(strip)).zip(all) {
+            let less = less.as_ref().map(|less| &less[within_group / STRIP]);
+            let all = sums.chunks_mut(DIGITS * SUMS);
+            for ((within, tiles), sums) in (0..strips).zip(tiles.chunks(strip)).zip(all) {
                 if !wide {
                     levels = pairs.multiply(&set_up, halves, left, tiles, sums);
                 }
@@ -267,7 +266,7 @@ impl Block {
                     }
                 }
                 let (first, second) = sums.split_at_mut(SUMS);
-                let less = chosen.as_ref().map(|_| less);
+                let less = less.map(|less| &less[within]);
                 let second = with_second(&mut levels, &mut second[..SUMS], less);
                 let sums = [first, second];
                 let largest = [&mut most[..], &mut of_columns[..]];
@@ -427,16 +426,16 @@ fn by_tables(
     let depth = blocks.len();
     let length = depth * WHOLES + NONE;
     let mut memory = room(2 * length);
+    let weights: Vec<_> = blocks[tiles.clone()].iter().map(Block::view).collect();
     for (first, units) in range.clone().step_by(WIDE).zip(units.chunks(WIDE / ROWS)) {
         let lines = first..(first + WIDE).min(range.end);
         let tables = memory.slice_mut().chunks_mut(length);
         let tables = tables.zip(strips_of_lines(lines, units));
         let tables = tables.map(|(table, (lines, units))| {
             let both = [&units[0], &units[units.len() - 1]];
-            for tile in tiles.clone() {
+            for (tile, weights) in tiles.clone().zip(&weights) {
                 let out = &mut table[tile * WHOLES..(tile + 1) * WHOLES];
-                let weights = blocks[tile].view();
-                make_whole(weights, lines.clone(), both, &used[tile..=tile], out);
+                make_whole(*weights, lines.clone(), both, &used[tile..=tile], out);
             }
             put_none(&mut table[depth * WHOLES..]);
             (&*table, both.map(|units| scales_of(*units)))
@@ -461,8 +460,6 @@ pub(super) fn fields_down(
         .map(|block| (block.view(), &block.down))
         .collect();
     let depth = weights.len();
-    let mut memory = room(depth * COLUMNS);
-    let all = memory.slice_mut();
     let lefts = &[states];
     let by_all = states.1.iter().any(|few| few.way() == Way::All);
     let by_ones = Few::used(states.1.iter(), Way::Ones);
@@ -474,13 +471,14 @@ pub(super) fn fields_down(
             add_ones(tables, lefts, first, rows);
         });
     }
-    for (lines, units) in strips_of_lines(range.clone(), units) {
-        let (first, at) = (lines.start, lines.start - range.start);
-        if by_all {
+    if by_all {
+        let mut memory = room(depth * COLUMNS);
+        for (lines, units) in strips_of_lines(range.clone(), units) {
+            let (first, at) = (lines.start, lines.start - range.start);
             for (half, units) in units.iter().enumerate() {
                 let first = first + half * ROWS;
                 let lines = first..(first + ROWS).min(range.end);
-                let tiles = all.as_chunks_mut().0;
+                let tiles = memory.slice_mut().as_chunks_mut().0;
                 let right = weights.iter().zip(tiles).map(|((weights, down), out)| {
                     down.get(first / ROWS, units).unwrap_or_else(|| {
                         cut_both(*weights, lines.clone(), units, slice::from_mut(out));
@@ -495,7 +493,7 @@ pub(super) fn fields_down(
                 }
             }
         }
+        clear(&mut memory);
     }
     drop(set_up);
-    clear(&mut memory);
 }

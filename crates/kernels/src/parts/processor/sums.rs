@@ -10,7 +10,7 @@ use std::arch::x86_64::{
 use ndarray::{ArrayView2, Axis};
 
 use super::{load, read, some, store, transpose};
-use crate::parts::{LESS, ROWS, STRIP, Sums, WHOLE, WIDE, WIDTH};
+use crate::parts::{DIGITS, LESS, ROWS, STRIP, Sums, WHOLE, WIDE, WIDTH};
 
 /// Sixteen sums of all digits, as multiples of what 1 of the right side times 1/[`WHOLE`] counts.
 #[inline]
@@ -108,6 +108,10 @@ pub(in crate::parts) fn grow(
     largest: [&mut [[u32; WIDTH]]; 2],
 ) {
     let (keeps, scales) = (_mm512_set1_ps(keep), _mm512_set1_ps(scale / WHOLE));
+    let mut levels: [&[[i32; WIDTH]]; DIGITS] = [&[]; DIGITS];
+    for (level, sums) in levels.iter_mut().zip(sums) {
+        *level = sums.as_chunks().0;
+    }
     let halves = STRIP / WIDTH;
     let [of_rows, of_columns] = largest;
     let columns = &mut of_columns[halves * half..halves * (half + 1)];
@@ -116,7 +120,7 @@ pub(in crate::parts) fn grow(
         let row = &mut row.as_chunks_mut::<WIDTH>().0[halves * half..halves * (half + 1)];
         let mut most = read(of_row);
         for (part, (out, column)) in row.iter_mut().zip(&mut most_of_columns).enumerate() {
-            let places = |level: usize| &sums[level].as_chunks().0[place * halves + part];
+            let places = |level: usize| &levels[level][place * halves + part];
             let kept = _mm512_mul_ps(keeps, load(out));
             let sum = _mm512_fmadd_ps(total(sums.len(), places), scales, kept);
             // SAFETY: 64 bytes are written.
