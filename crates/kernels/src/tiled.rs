@@ -244,17 +244,18 @@ impl Tiled {
         let crew = self.crew(workers);
         let workers = crew.as_ref().unwrap_or(workers);
         let (blocks, batch) = (&self.blocks, self.batch);
-        self.strips.look_at_hidden(workers, blocks, part);
+        let groups = Shares::groups(workers, blocks, (self.hidden, batch));
+        self.strips.look_at_hidden(workers, (blocks, groups), part);
         if self.strips.needs_hidden_rows() && self.whose.replace(part) != Some(part) {
             for (block, tiles) in blocks.iter().zip(&mut self.states.by_tile()) {
                 Packed(block.states[part].view()).put_rows(0, tiles);
             }
         }
         let states = self.strips.hidden(&self.states);
-        let listed = self.strips.listed_hidden(workers);
+        let listed = self.strips.listed_hidden().filter(|_| groups > 1);
         if let Some(few) = listed {
             let dim = (self.visible, batch);
-            self.shares.add_up(workers, (blocks, few), dim);
+            self.shares.add_up(workers, (blocks, few, groups), dim);
         }
         let shares = &self.shares;
         let before = batch.div_ceil(DEPTH);

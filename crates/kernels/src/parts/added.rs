@@ -221,11 +221,12 @@ mod tests {
             seed: u64,
         ) {
             let rows = states.len();
-            // Units are on in an eighth, three quarters or all of the rows.
-            let states = Array1::from_iter(states.into_iter().map(|[a, b, c]| match seed % 3 {
-                0 => a & b & c,
-                1 => a | b,
-                _ => a | b << 1 | c | 1,
+            // Units are on in an eighth or three quarters of the rows; the first never or always.
+            let states = Array1::from_iter(states.into_iter().map(|[a, b, c]| match seed % 4 {
+                0 => a & b & c & !1,
+                1 => a & b & c | 1,
+                2 => (a | b) & !1,
+                _ => a | b | 1,
             }));
             let mut turned = vec![[0; WIDE]; rows.div_ceil(STRIP)];
             turn_states(states.view(), &mut turned);

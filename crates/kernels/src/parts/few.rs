@@ -36,8 +36,8 @@ const _: () = assert!(2 * FOURS == WHOLES);
 pub(crate) const NONE: usize = WIDTH;
 /// Rows of lists have whole fours of entries: the last are filled up with what counts nothing.
 pub(crate) const AT_ONCE: usize = 4;
-/// Tiles of the inner dimension whose whole numbers of 64 columns a near cache holds: states of more are listed, and added
-/// up, in parts.
+/// Tiles of the inner dimension whose whole numbers of 64 columns, 8 kB each, a near cache of 48 kB holds: states of more are
+/// listed, and added up, in parts.
 const MOST_NEAR: usize = 5;
 /// Rows whose second digits are multiplied at a time.
 pub(crate) const GROUP: usize = 8;

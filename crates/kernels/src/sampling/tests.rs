@@ -126,3 +126,54 @@ fn samples_follow_their_probabilities_on_any_number_of_threads() {
         "{difference} standard deviations off"
     );
 }
+
+#[test]
+fn fields_give_what_their_product_gives() {
+    let stream = Stream::new(2, Purpose::Monitoring, 0);
+    // Narrow layers, one block of columns, and several.
+    for (rows, inner, units) in [(7, 9, 5), (90, 40, 70), (140, 60, 300)] {
+        let mut rng = stream.rng(0);
+        let mut normal = |shape| Array2::from_shape_simple_fn(shape, || rng.normal() as f32);
+        let (input, weights) = (normal((rows, inner)), normal((inner, units)));
+        let bias = normal((1, units)).row(0).to_owned();
+        let workers = Workers::new(2).expect("threads");
+        let mut fields = Array2::zeros((rows, units));
+        let right = weights.view();
+        crate::product(
+            &workers,
+            Precision::Single,
+            0.0,
+            1.0,
+            input.view(),
+            right,
+            fields.view_mut(),
+        );
+        let ways = [false, true].map(|of_fields| {
+            let mut out = [(); 2].map(|()| Array2::zeros((rows, units)));
+            let [means, samples] = &mut out;
+            let draw = Draw {
+                stream,
+                number: 5,
+                first_row: 0,
+                samples: samples.view_mut(),
+            };
+            let (bias, means) = (bias.view(), means.view_mut());
+            if of_fields {
+                given_fields(&workers, fields.view(), bias, means, Some(draw));
+            } else {
+                conditional(
+                    &workers,
+                    Precision::Single,
+                    1.0,
+                    input.view(),
+                    right,
+                    bias,
+                    means,
+                    Some(draw),
+                );
+            }
+            out.map(|numbers| numbers.mapv(f32::to_bits))
+        });
+        assert_eq!(ways[0], ways[1]);
+    }
+}

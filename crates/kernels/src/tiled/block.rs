@@ -310,7 +310,8 @@ fn with_second<'a>(
         return less;
     }
     for (sum, less) in sums.iter_mut().zip(less) {
-        *sum += less;
+        // Of rows that are not there anything may be there.
+        *sum = sum.wrapping_add(*less);
     }
     sums
 }

@@ -1,13 +1,14 @@
 //! The way down by several threads.
 //!
 //! Weights stay near the thread that makes steps of them: each adds up its own, first for those visible units that another
-//! makes, then for those that it makes itself, and only sums go from one to the other.
+//! makes, then for those that it makes itself, and of weights only these sums go from one to the other.
 
 use std::ops::Range;
 
 use crate::Workers;
 use crate::aligned::Aligned;
 use crate::amx::ROWS;
+use crate::bytes;
 use crate::parts::{Few, parts_of};
 use crate::philox::PAIRED;
 use crate::tiled::block::{Block, sums_down, units_of_rows};
@@ -34,21 +35,32 @@ impl Shares {
         }
     }
 
-    /// Adds up, for so many visible units and rows, where states are listed for as many groups as there are threads.
+    /// Into how many groups blocks are parted, for so many hidden units and rows; one where that would move more sums than
+    /// weights.
+    pub fn groups(workers: &Workers, blocks: &[Block], (hidden, rows): (usize, usize)) -> usize {
+        let groups = workers.threads().min(blocks.len());
+        if bytes::vectors() && groups * rows <= hidden {
+            groups
+        } else {
+            1
+        }
+    }
+
+    /// Adds up, for so many visible units and rows, where states are listed for so many groups.
     pub fn add_up(
         &mut self,
         workers: &Workers,
-        (blocks, few): (&[Block], &[Few]),
+        (blocks, few, groups): (&[Block], &[Few], usize),
         (visible, rows): (usize, usize),
     ) {
-        self.groups = workers.threads().min(blocks.len());
+        self.groups = groups;
         self.chunks = visible.div_ceil(PAIRED);
         self.rows = rows;
         let length = self.groups * self.chunks * rows * PAIRED;
         if self.sums.slice().len() != length {
             self.sums = Aligned::zeros(length);
         }
-        let (groups, chunks) = (self.groups, self.chunks);
+        let chunks = self.chunks;
         let pieces = self.sums.slice_mut().chunks_mut(rows * PAIRED);
         let mut pieces: Vec<_> = pieces.collect();
         workers.for_each_chunk(&mut pieces, 1, |index, pieces| {
@@ -93,7 +105,7 @@ impl Shares {
     }
 }
 
-/// Whose group makes a chunk: that of the thread that [begins](Workers::awake) with it.
+/// Whose group makes a chunk: that of the thread that [begins](Workers::awake) with it, if there are as many groups as threads.
 fn owner(chunk: usize, chunks: usize, groups: usize) -> usize {
     let owner = parts_of(chunks, groups).position(|range| range.contains(&chunk));
     owner.expect("one of the chunks")

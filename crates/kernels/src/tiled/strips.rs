@@ -26,8 +26,13 @@ impl Strips {
         }
     }
 
-    /// Looks at hidden states, of the mini-batch (0) or the chains (1).
-    pub fn look_at_hidden(&mut self, workers: &Workers, blocks: &[Block], part: usize) {
+    /// Looks at hidden states, of the mini-batch (0) or the chains (1), of so many groups of blocks.
+    pub fn look_at_hidden(
+        &mut self,
+        workers: &Workers,
+        (blocks, groups): (&[Block], usize),
+        part: usize,
+    ) {
         if !bytes::vectors() {
             return;
         }
@@ -37,7 +42,7 @@ impl Strips {
             for row in rows {
                 words.extend(blocks.iter().map(|block| block.states[part][[row, 0]]));
             }
-            few[0].list_states(&words, blocks.len(), workers.threads());
+            few[0].list_states(&words, blocks.len(), groups);
         });
     }
 
@@ -83,10 +88,9 @@ impl Strips {
         [(rows[0], batch), (rows[1], chains)]
     }
 
-    /// Hidden states, if all of them are listed, for several threads.
-    pub fn listed_hidden(&self, workers: &Workers) -> Option<&[Few]> {
-        let several = workers.threads() > 1 && bytes::vectors();
-        (several && !self.needs_hidden_rows()).then_some(&self.hidden)
+    /// Hidden states, if all of them are listed.
+    pub fn listed_hidden(&self) -> Option<&[Few]> {
+        (!self.needs_hidden_rows()).then_some(&self.hidden)
     }
 
     /// Whether there is a strip of hidden states of which all is multiplied.

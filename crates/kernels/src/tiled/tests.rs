@@ -116,6 +116,153 @@ fn unpack<'a>(states: impl Iterator<Item = &'a Array2<u64>>, units: usize) -> Ar
     })
 }
 
+/// How an update is made: of states, pixels or any numbers, of chains that go on or of the mini-batch, by so many threads.
+#[derive(Debug, Clone, Copy)]
+struct How {
+    kind: u8,
+    sampled: bool,
+    from_data: bool,
+    threads: usize,
+}
+
+/// An update of a machine is one of plain loops; answers the weights.
+fn check_update(
+    (visible, hidden, batch): (usize, usize, usize),
+    How {
+        kind,
+        sampled,
+        from_data,
+        threads,
+    }: How,
+) -> Result<Array2<f32>, TestCaseError> {
+    let plain = Plain::new(visible, hidden, batch, kind);
+    let workers = Workers::new(threads).expect("threads");
+    let mut tiled = plain.tiled();
+    prop_assert_eq!(tiled.weights(), plain.weights.clone());
+    let stream = Stream::new(1, Purpose::Training, 0);
+    let bias = plain.hidden_bias.view();
+    if kind == 0 {
+        let turned = BitRows::from_threshold(plain.data.slice(s![..;-1, ..]), 0.5);
+        let chosen: Vec<_> = (0..batch).rev().collect();
+        tiled.take_up(&workers, Batch::States(&turned, &chosen));
+    } else {
+        prop_assert!(tiled.take_up_values(&workers, plain.data.view()));
+    }
+    prop_assert_eq!(tiled.data_sums(), column_sums(plain.data.view()));
+    let mut from = plain.chains.clone();
+    let mut rows = batch..2 * batch;
+    let mut open = 0;
+    if from_data {
+        tiled.up(&workers, &(0..batch), bias, (stream, 4), None, None);
+        from = unpack(tiled.blocks.iter().map(|block| &block.states[0]), hidden);
+        open += check_samples(&from, (&plain.up(&plain.data), visible), stream, 4, 0)?;
+        rows = 0..batch;
+    }
+    let expected = plain.down(&from);
+    let phase = if sampled {
+        Phase::Sampled((stream, 5))
+    } else {
+        Phase::Mean
+    };
+    tiled.down(&workers, &rows, plain.visible_bias.view(), phase);
+    let mut chains = visible_units(&mut tiled);
+    if sampled {
+        chains.mapv_inplace(|x| f32::from(u8::from(x > 0.5)));
+        open += check_samples(&chains, (&expected, hidden), stream, 5, 0)?;
+        prop_assert_eq!(tiled.chain_sums(), chains.sum_axis(Axis(0)));
+    } else {
+        // Each was cut into two digits.
+        let off = &tiled.chain_sums() - &chains.sum_axis(Axis(0));
+        prop_assert!(off.iter().all(|off| off.abs() < batch as f32 * 1e-5));
+        for (mean, expected) in chains.iter().zip(&expected) {
+            prop_assert!(
+                (f64::from(*mean) - expected).abs() < NEAR,
+                "{mean} for {expected}"
+            );
+        }
+    }
+    let step = Step {
+        keep: 0.75,
+        scale: 0.01,
+    };
+    tiled.up(
+        &workers,
+        &(0..2 * batch),
+        bias,
+        (stream, 6),
+        Some(step),
+        None,
+    );
+    let [data_states, chain_states] =
+        [0, 1].map(|part| unpack(tiled.blocks.iter().map(|block| &block.states[part]), hidden));
+    open += check_samples(
+        &data_states,
+        (&plain.up(&plain.data), visible),
+        stream,
+        6,
+        0,
+    )?;
+    open += check_samples(
+        &chain_states,
+        (&plain.up(&chains), visible),
+        stream,
+        6,
+        batch,
+    )?;
+    // Some are bound to be too near to call, and no more.
+    prop_assert!(
+        open <= 4 + batch * (visible + 3 * hidden) / 400,
+        "{open} are open"
+    );
+    prop_assert_eq!(
+        chain_states.mapv(|x| x > 0.5),
+        Array2::from_shape_fn((batch, hidden), |(row, unit)| tiled.chain(row, unit))
+    );
+    prop_assert_eq!(
+        tiled.hidden_sums(),
+        data_states.sum_axis(Axis(0)) - chain_states.sum_axis(Axis(0))
+    );
+    check_step(&tiled, &plain, &chains, [data_states, chain_states])
+}
+
+/// A step, of 0.75 of the weights and 0.01 of the gradient, is that of these states; answers the weights.
+fn check_step(
+    tiled: &Tiled,
+    plain: &Plain,
+    chains: &Array2<f32>,
+    [data_states, chain_states]: [Array2<f32>; 2],
+) -> Result<Array2<f32>, TestCaseError> {
+    let stack = concatenate![Axis(0), plain.data.view(), chains.view()].mapv(f64::from);
+    let hidden_stack = concatenate![Axis(0), data_states, -chain_states].mapv(f64::from);
+    let gradient = stack.t().dot(&hidden_stack);
+    let bound = 2.0 * tiled.batch as f64 * 0.01 * 2.0_f64.powf(-13.7) + 1e-6;
+    let stepped = tiled.weights();
+    for ((place, weight), old) in stepped.indexed_iter().zip(&plain.weights) {
+        let expected = 0.75 * f64::from(*old) + 0.01 * gradient[place];
+        prop_assert!(
+            (f64::from(*weight) - expected).abs() < bound,
+            "{weight} for {expected}"
+        );
+    }
+    // What is largest was kept in sight.
+    let largest = stepped.fold(0.0, |largest: f32, weight| largest.max(weight.abs()));
+    prop_assert_eq!(tiled.largest_weight().to_bits(), largest.to_bits());
+    for (block, weights) in tiled
+        .blocks
+        .iter()
+        .zip(stepped.axis_chunks_iter(Axis(1), WIDE))
+    {
+        let bits = weights.mapv(|x| x.abs().to_bits());
+        let most = |lane: ArrayView1<u32>| lane.iter().copied().max().unwrap_or(0);
+        let of_rows: Vec<_> = bits.outer_iter().map(most).collect();
+        let of_columns: Vec<_> = bits.axis_iter(Axis(1)).map(most).collect();
+        prop_assert_eq!(&block.largest.of_rows, &of_rows);
+        let kept = block.largest.of_columns.as_flattened();
+        prop_assert_eq!(&kept[..of_columns.len()], &of_columns[..]);
+    }
+    Ok(stepped)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
@@ -124,89 +271,35 @@ proptest! {
         hidden in prop_oneof![1..70_usize, 120..300_usize],
         batch in 1..75_usize, kind in 0..3_u8, sampled: bool, from_data: bool, threads in 1..4_usize,
     ) {
-        let plain = Plain::new(visible, hidden, batch, kind);
-        let workers = Workers::new(threads).expect("threads");
-        let mut tiled = plain.tiled();
-        prop_assert_eq!(tiled.weights(), plain.weights.clone());
-        let stream = Stream::new(1, Purpose::Training, 0);
-        let bias = plain.hidden_bias.view();
-        if kind == 0 {
-            let turned = BitRows::from_threshold(plain.data.slice(s![..;-1, ..]), 0.5);
-            let chosen: Vec<_> = (0..batch).rev().collect();
-            tiled.take_up(&workers, Batch::States(&turned, &chosen));
-        } else {
-            prop_assert!(tiled.take_up_values(&workers, plain.data.view()));
-        }
-        prop_assert_eq!(tiled.data_sums(), column_sums(plain.data.view()));
-        let mut from = plain.chains.clone();
-        let mut rows = batch..2 * batch;
-        let mut open = 0;
-        if from_data {
-            tiled.up(&workers, &(0..batch), bias, (stream, 4), None, None);
-            from = unpack(tiled.blocks.iter().map(|block| &block.states[0]), hidden);
-            open += check_samples(&from, (&plain.up(&plain.data), visible), stream, 4, 0)?;
-            rows = 0..batch;
-        }
-        let expected = plain.down(&from);
-        let phase = if sampled {
-            Phase::Sampled((stream, 5))
-        } else {
-            Phase::Mean
-        };
-        tiled.down(&workers, &rows, plain.visible_bias.view(), phase);
-        let mut chains = visible_units(&mut tiled);
-        if sampled {
-            chains.mapv_inplace(|x| f32::from(u8::from(x > 0.5)));
-            open += check_samples(&chains, (&expected, hidden), stream, 5, 0)?;
-            prop_assert_eq!(tiled.chain_sums(), chains.sum_axis(Axis(0)));
-        } else {
-            // Each was cut into two digits.
-            let off = &tiled.chain_sums() - &chains.sum_axis(Axis(0));
-            prop_assert!(off.iter().all(|off| off.abs() < batch as f32 * 1e-5));
-            for (mean, expected) in chains.iter().zip(&expected) {
-                prop_assert!((f64::from(*mean) - expected).abs() < NEAR, "{mean} for {expected}");
+        check_update((visible, hidden, batch), How { kind, sampled, from_data, threads })?;
+    }
+}
+
+/// Layers whose lists are in several parts, of one group of blocks and of each of several; mini-batches of as many rows as are
+/// added up, and of more.
+#[test]
+fn an_update_of_many_is_one_of_plain_loops_by_any_number_of_threads() {
+    for dim in [
+        (400, 700, 24),
+        (330, 330, 33),
+        (100, 90, 256),
+        (100, 90, 257),
+        (70, 120, 300),
+    ] {
+        for (kind, sampled) in [(0, false), (1, false), (2, false), (0, true), (1, true)] {
+            let update = |threads| {
+                let how = How {
+                    kind,
+                    sampled,
+                    from_data: false,
+                    threads,
+                };
+                check_update(dim, how).expect("plain loops")
+            };
+            let expected = update(1);
+            for threads in [2, 3] {
+                assert_eq!(update(threads), expected, "{dim:?} by {threads} threads");
             }
-        }
-        let step = Step { keep: 0.75, scale: 0.01 };
-        tiled.up(&workers, &(0..2 * batch), bias, (stream, 6), Some(step), None);
-        let [data_states, chain_states] = [0, 1].map(|part| {
-            unpack(tiled.blocks.iter().map(|block| &block.states[part]), hidden)
-        });
-        open += check_samples(&data_states, (&plain.up(&plain.data), visible), stream, 6, 0)?;
-        open += check_samples(&chain_states, (&plain.up(&chains), visible), stream, 6, batch)?;
-        // Some are bound to be too near to call, and no more.
-        prop_assert!(open <= 4 + batch * (visible + 3 * hidden) / 400, "{open} are open");
-        prop_assert_eq!(chain_states.mapv(|x| x > 0.5), Array2::from_shape_fn(
-            (batch, hidden), |(row, unit)| tiled.chain(row, unit)
-        ));
-        prop_assert_eq!(
-            tiled.hidden_sums(),
-            data_states.sum_axis(Axis(0)) - chain_states.sum_axis(Axis(0))
-        );
-        let stack = concatenate![Axis(0), plain.data, chains].mapv(f64::from);
-        let hidden_stack = concatenate![Axis(0), data_states, -chain_states].mapv(f64::from);
-        let gradient = stack.t().dot(&hidden_stack);
-        let bound = 2.0 * batch as f64 * 0.01 * 2.0_f64.powf(-13.7) + 1e-6;
-        let stepped = tiled.weights();
-        for ((place, weight), old) in stepped.indexed_iter().zip(&plain.weights) {
-            let expected = 0.75 * f64::from(*old) + 0.01 * gradient[place];
-            prop_assert!((f64::from(*weight) - expected).abs() < bound, "{weight} for {expected}");
-        }
-        // What is largest was kept in sight.
-        let largest = stepped.fold(0.0, |largest: f32, weight| largest.max(weight.abs()));
-        prop_assert_eq!(tiled.largest_weight().to_bits(), largest.to_bits());
-        for (block, weights) in tiled
-            .blocks
-            .iter()
-            .zip(stepped.axis_chunks_iter(Axis(1), WIDE))
-        {
-            let bits = weights.mapv(|x| x.abs().to_bits());
-            let most = |lane: ArrayView1<u32>| lane.iter().copied().max().unwrap_or(0);
-            let of_rows: Vec<_> = bits.outer_iter().map(most).collect();
-            let of_columns: Vec<_> = bits.axis_iter(Axis(1)).map(most).collect();
-            prop_assert_eq!(&block.largest.of_rows, &of_rows);
-            let kept = block.largest.of_columns.as_flattened();
-            prop_assert_eq!(&kept[..of_columns.len()], &of_columns[..]);
         }
     }
 }

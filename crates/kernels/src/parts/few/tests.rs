@@ -71,6 +71,9 @@ proptest! {
     ) {
         let values = digits(rows, inner, kind, dark, seed);
         let parts = in_parts(&values);
+        // Lists of other digits, which are used again.
+        let mut used = Lists::default();
+        list_fours(&Strip::of(&in_parts(&digits(STRIP, inner, Kind::Probabilities, 2, seed)), 0), most, &mut used);
         for number in 0..rows.div_ceil(STRIP) {
             let strip = Strip::of(&parts, number);
             let packed = words(&strip);
@@ -83,6 +86,10 @@ proptest! {
             lists[1].clear_for(&strip);
             prop_assert_eq!(fits, list_fours_plainly(&strip, most, &mut lists[1]));
             prop_assert_eq!(&lists[0], &lists[1]);
+            if fits {
+                prop_assert!(list_fours(&strip, most, &mut used));
+                prop_assert_eq!(&used, &lists[0]);
+            }
         }
     }
 
