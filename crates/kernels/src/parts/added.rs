@@ -140,8 +140,10 @@ impl Chosen {
         if off != 0 {
             words.extend((0..each).map(there));
         }
-        let mut lists = Lists::default();
-        lists.parts = 1;
+        let mut lists = Lists {
+            parts: 1,
+            ..Lists::default()
+        };
         list_states(&words, each, &mut lists);
         assert!(lists.steps == 1, "rows are found by their first step");
         Self {

@@ -1,10 +1,11 @@
 use ndarray::{Array2, s};
 use proptest::prelude::*;
 
+use super::lists::{list_fours_plainly, list_states_plainly, words_plainly};
 use super::tables::{cut_fours_plainly, is_used, make_whole_plainly};
 use super::*;
 use crate::parts::both::{cut_both, multiply_both_plainly};
-use crate::parts::{COLUMNS, FIRST, LESS};
+use crate::parts::{COLUMNS, FIRST, LESS, MOST_TERMS};
 use crate::{Precision, Purpose, Stream, StreamRng, Workers};
 
 fn rng(seed: u64) -> StreamRng {
