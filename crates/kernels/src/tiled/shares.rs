@@ -18,8 +18,9 @@ use crate::tiled::block::{Block, sums_down, units_of_rows};
 pub(super) struct Shares {
     /// Rows of the sums of [`PAIRED`] visible units, by group of blocks and chunk of these units.
     sums: Aligned<f32>,
-    /// As many groups of blocks as threads that have some.
+    /// Of blocks.
     groups: usize,
+    /// Of visible units.
     chunks: usize,
     rows: usize,
 }
@@ -56,11 +57,11 @@ impl Shares {
         self.groups = groups;
         self.chunks = visible.div_ceil(PAIRED);
         self.rows = rows;
-        let length = self.groups * self.chunks * rows * PAIRED;
+        let chunks = self.chunks;
+        let length = groups * chunks * rows * PAIRED;
         if self.sums.slice().len() != length {
             self.sums = Aligned::zeros(length);
         }
-        let chunks = self.chunks;
         let pieces = self.sums.slice_mut().chunks_mut(rows * PAIRED);
         let mut pieces: Vec<_> = pieces.collect();
         workers.for_each_chunk(&mut pieces, 1, |index, pieces| {

@@ -1,16 +1,16 @@
 //! Sums of rows of probabilities, by AVX-512.
 
 use std::arch::x86_64::{
-    __m512i, _mm512_add_epi32, _mm512_dpwssd_epi32, _mm512_permutex2var_epi8, _mm512_set1_epi32,
-    _mm512_setzero_si512, _mm512_slli_epi32, _mm512_sub_epi32, _mm512_xor_si512,
+    __m512i, _mm512_add_epi32, _mm512_permutex2var_epi8, _mm512_set1_epi32, _mm512_setzero_si512,
+    _mm512_sub_epi32, _mm512_xor_si512,
 };
 
-use super::few::{at, together};
+use super::few::sums_of_halves;
 use super::turn::columns;
 use super::{read, store};
 use crate::aligned::OnLine;
 use crate::parts::added::{Both, Chosen, LESS_HIGH};
-use crate::parts::few::{AT_ONCE, Whole};
+use crate::parts::few::Whole;
 use crate::parts::{BYTES, ROWS, STRIP, WIDTH};
 
 /// Where the bytes of a strip's numbers are among first and second digits: the latter come first.
@@ -39,9 +39,6 @@ pub(in crate::parts) fn put_wholes([first, second]: [&[Whole]; 2], out: [&mut [W
         }
     }
 }
-
-/// Sums of a strip of units: of those in the low halves, and of those in the high ones.
-type Halves = [__m512i; 2];
 
 /// [`crate::parts::added::put_less_plainly`].
 ///
@@ -95,27 +92,13 @@ unsafe fn sums<const STRIPS: usize>(
     chosen: &Chosen,
     unit: usize,
     from: [&[Whole]; STRIPS],
-) -> [Halves; STRIPS] {
-    let places = chosen.lists.places[chosen.lists.row(unit)].as_chunks::<AT_ONCE>();
-    // Once the high half and nothing of the low.
-    let high = _mm512_set1_epi32(1 << 16);
-    let mut all = [[[_mm512_setzero_si512(); AT_ONCE]; 2]; STRIPS];
-    for four in places.0 {
-        let four: u64 = bytemuck::pod_read_unaligned(bytemuck::bytes_of(four));
-        for number in 0..AT_ONCE {
-            let place = four.to_le() >> (16 * number) & 0xffff;
-            for (rows, all) in from.iter().zip(&mut all) {
-                // SAFETY: the caller's.
-                let both = read(unsafe { at(rows, place as usize) });
-                all[0][number] = _mm512_add_epi32(all[0][number], both);
-                all[1][number] = _mm512_dpwssd_epi32(all[1][number], both, high);
-            }
-        }
-    }
+) -> [[__m512i; 2]; STRIPS] {
+    let places = &chosen.lists.places[chosen.lists.row(unit)];
     let less = _mm512_set1_epi32(chosen.counts[unit].cast_signed() * LESS_HIGH);
-    all.map(|all| {
-        let [both, high] = all.map(|sums| together(sums));
-        let low = _mm512_sub_epi32(both, _mm512_slli_epi32::<16>(high));
-        [low, _mm512_add_epi32(high, less)]
-    })
+    // SAFETY: the caller's; places are of one step, as was asserted.
+    let mut all = unsafe { sums_of_halves::<1, STRIPS>(places, from) };
+    for [_, high] in &mut all {
+        *high = _mm512_add_epi32(*high, less);
+    }
+    all
 }

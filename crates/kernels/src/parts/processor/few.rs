@@ -19,7 +19,7 @@ use super::{Rows, by_halves, load, lower_bytes, read, select, store, transpose, 
 use crate::aligned::OnLine;
 use crate::parts::few::{
     AT_ONCE, BIAS, FOURS, FOURS_WORDS, Fours, GROUP, Lists, Part, Scaled, Strip, WHOLE_WORDS,
-    WHOLES, WORD, rows_by_part,
+    WHOLES, WORD, Whole, rows_by_part,
 };
 use crate::parts::states::ON;
 use crate::parts::{BYTES, DEPTH, ROWS, STRIP, WIDTH};
@@ -254,7 +254,7 @@ pub(in crate::parts) fn cut_fours(
 /// # Safety
 /// There something begins.
 #[inline]
-pub(super) unsafe fn at<T>(table: &[T], steps: usize) -> &T {
+unsafe fn at<T>(table: &[T], steps: usize) -> &T {
     // SAFETY: the caller's.
     unsafe { &*table.as_ptr().byte_add(steps * WORD) }
 }
@@ -295,35 +295,17 @@ unsafe fn add_ones_by<const STEPS: usize, const TABLES: usize>(
     rows: &mut [&mut [f32]],
 ) {
     let scales = tables.map(|(_, scales)| scales.each_ref().map(|scales| load(scales)));
+    let tables = tables.map(|(table, _)| table);
     let before = part.number * rows.len();
-    // Once the high half and nothing of the low: one instruction for a shift and an addition.
-    let high = _mm512_set1_epi32(1 << 16);
     for (number, row) in (before..).zip(rows) {
         let range = lists.row(number);
         let biases = _mm512_set1_epi32((range.len() as u32).cast_signed() * BIAS);
-        let mut all = [[[_mm512_setzero_si512(); 2]; AT_ONCE]; TABLES];
-        for four in lists.places[range].as_chunks::<AT_ONCE>().0 {
-            // One load for all four: as many loads as places would take twice as long.
-            let four: u64 = bytemuck::pod_read_unaligned(bytemuck::bytes_of(four));
-            for number in 0..AT_ONCE {
-                let place = four.to_le() >> (16 * number) & 0xffff;
-                for ((table, _), all) in tables.iter().zip(&mut all) {
-                    // SAFETY: the caller's.
-                    let both = read(unsafe { at(table, place as usize * STEPS) });
-                    let sums = &mut all[number];
-                    sums[0] = _mm512_add_epi32(sums[0], both);
-                    sums[1] = _mm512_dpwssd_epi32(sums[1], both, high);
-                }
-            }
-        }
-        let out = row[first..]
-            .as_chunks_mut::<WIDTH>()
-            .0
-            .as_chunks_mut::<2>()
-            .0;
-        for ((all, scales), out) in all.into_iter().zip(scales).zip(out) {
-            let [both, high] = [0, 1].map(|half| together(all.map(|sums| sums[half])));
-            let low = _mm512_sub_epi32(both, _mm512_slli_epi32::<16>(high));
+        let places = &lists.places[range];
+        // SAFETY: the caller's.
+        let all = unsafe { sums_of_halves::<STEPS, TABLES>(places, tables) };
+        let out = row[first..].as_chunks_mut::<WIDTH>().0;
+        let out = out.as_chunks_mut::<2>().0;
+        for (([low, high], scales), out) in all.into_iter().zip(scales).zip(out) {
             let sums = [_mm512_sub_epi32(low, biases), high];
             for ((sum, scales), out) in sums.into_iter().zip(scales).zip(out) {
                 let bits: &mut [u32; WIDTH] = bytemuck::cast_mut(out);
@@ -342,6 +324,42 @@ unsafe fn add_ones_by<const STEPS: usize, const TABLES: usize>(
             }
         }
     }
+}
+
+/// Sums of the numbers at some places of each table: of the low halves, which have no sign, and of the high ones, which have
+/// one.
+///
+/// # Safety
+/// Places, of so many steps, are those of the tables.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vnni")]
+pub(super) unsafe fn sums_of_halves<const STEPS: usize, const TABLES: usize>(
+    places: &[u16],
+    tables: [&[Whole]; TABLES],
+) -> [[__m512i; 2]; TABLES] {
+    // Once the high half and nothing of the low: one instruction for a shift and an addition.
+    let high = _mm512_set1_epi32(1 << 16);
+    let mut all = [[[_mm512_setzero_si512(); 2]; AT_ONCE]; TABLES];
+    for four in places.as_chunks::<AT_ONCE>().0 {
+        // One load for all four: as many loads as places would take twice as long.
+        let four: u64 = bytemuck::pod_read_unaligned(bytemuck::bytes_of(four));
+        for number in 0..AT_ONCE {
+            let place = four.to_le() >> (16 * number) & 0xffff;
+            for (table, all) in tables.iter().zip(&mut all) {
+                // SAFETY: the caller's.
+                let both = read(unsafe { at(table, place as usize * STEPS) });
+                let sums = &mut all[number];
+                sums[0] = _mm512_add_epi32(sums[0], both);
+                sums[1] = _mm512_dpwssd_epi32(sums[1], both, high);
+            }
+        }
+    }
+    let mut out = [[_mm512_setzero_si512(); 2]; TABLES];
+    for (out, all) in out.iter_mut().zip(all) {
+        let [both, high] = [0, 1].map(|half| together(all.map(|sums| sums[half])));
+        *out = [_mm512_sub_epi32(both, _mm512_slli_epi32::<16>(high)), high];
+    }
+    out
 }
 
 /// [`crate::parts::few::add_fours_plainly`].
@@ -443,6 +461,6 @@ fn four_times(numbers: &[u32; AT_ONCE]) -> __m512i {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub(super) fn together([a, b, c, d]: [__m512i; AT_ONCE]) -> __m512i {
+fn together([a, b, c, d]: [__m512i; AT_ONCE]) -> __m512i {
     _mm512_add_epi32(_mm512_add_epi32(a, b), _mm512_add_epi32(c, d))
 }
